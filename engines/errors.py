@@ -1,0 +1,61 @@
+"""All errors that a user can meet.
+
+RtStyleError
+├── BadInputError        a file, a value or a name is not what was expected
+│   ├── NetFileError     ... a net file
+│   └── StyleFileError   ... a style file
+├── MissingPackageError  an optional package is not installed
+├── BackendError         a backend cannot run here, or failed
+├── SourceError          a camera or video cannot be opened or read on
+└── OutputError          a result cannot be written
+
+Messages say what was expected, what came and what to do, in one line.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BackendError",
+    "BadInputError",
+    "MissingPackageError",
+    "NetFileError",
+    "OutputError",
+    "RtStyleError",
+    "SourceError",
+    "StyleFileError",
+]
+
+
+class RtStyleError(Exception):
+    """The root: catch this to catch whatever rtstyle raises on purpose."""
+
+
+class BadInputError(RtStyleError):
+    """A file, a value or a name is not what was expected."""
+
+
+class NetFileError(BadInputError):
+    """A file is not a net file that this version can use."""
+
+
+class StyleFileError(BadInputError):
+    """A file is not a style file that this version can use, or the style belongs to another net."""
+
+
+class MissingPackageError(RtStyleError):
+    """An optional package is needed and not installed."""
+
+    def __init__(self, what: str, package: str, *, extra: str) -> None:
+        super().__init__(f'{what} needs the package {package}: pip install "rtstyle[{extra}]"')
+
+
+class BackendError(RtStyleError):
+    """A backend cannot run on this machine, or failed while it ran."""
+
+
+class SourceError(RtStyleError):
+    """A camera or a video cannot be opened, or not be read any further."""
+
+
+class OutputError(RtStyleError):
+    """A result cannot be written."""

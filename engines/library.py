@@ -1,0 +1,123 @@
+"""Where nets and styles are found: those shipped with the package, and the user's own.
+
+Both folders have one layout: `NET.onnx` is a net, `NET/STYLE.safetensors` are its styles. The user's folder is
+RTSTYLE_HOME or, without it, the user data folder of the system; its files come before shipped ones of the same name.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+
+import platformdirs
+
+from engines.errors import BadInputError, NetFileError, StyleFileError
+from engines.names import nearest
+from engines.net_file import NetFile, read_net
+from engines.style_file import Style, check_belongs, read_style
+
+__all__ = ["DEFAULT_NET", "Library", "shipped_folder", "user_folder"]
+
+DEFAULT_NET = "fast"
+_NET, _STYLE = ".onnx", ".safetensors"
+
+
+def shipped_folder() -> Path:
+    return Path(__file__).parent / "shipped"
+
+
+def user_folder() -> Path:
+    """RTSTYLE_HOME, or the user data folder of the system. It need not exist."""
+    named = os.environ.get("RTSTYLE_HOME")
+    return Path(named) if named else platformdirs.user_data_path("rtstyle", appauthor=False)
+
+
+class Library:
+    """Nets and styles by name, found anew at each question: a file that is copied in is there at once."""
+
+    def __init__(self, *folders: Path) -> None:
+        """`folders` come in the order of precedence; none: the user's, then the shipped one."""
+        self._folders = folders or (user_folder(), shipped_folder())
+
+    def nets(self) -> dict[str, Path]:
+        """Paths of all nets by name, the default net first."""
+        found = {path.stem: path for folder in reversed(self._folders) for path in sorted(folder.glob("*" + _NET))}
+        return dict(sorted(found.items(), key=lambda item: (item[0] != DEFAULT_NET, item[0])))
+
+    def styles(self, net: str) -> dict[str, Path]:
+        """Paths of all styles of a net by name."""
+        found = {
+            path.stem: path for folder in reversed(self._folders) for path in sorted((folder / net).glob("*" + _STYLE))
+        }
+        return dict(sorted(found.items()))
+
+    def net(self, name: str) -> NetFile:
+        """A net by its name, or by the path of its file. Raises BadInputError for an unknown one."""
+        if _is_path(name, _NET):
+            return _read_net_cached(Path(name), _stamp(Path(name)))
+        nets = self.nets()
+        if name not in nets:
+            raise BadInputError(f"no net is called {name!r}{nearest(name, nets)}")
+        net = _read_net_cached(nets[name], _stamp(nets[name]))
+        if net.spec.name != name:
+            raise NetFileError(f"{nets[name]}: the file holds net {net.spec.name!r}: name it {net.spec.name}{_NET}")
+        return net
+
+    def style(self, name: str, net: NetFile) -> Style:
+        """A style of a net by its name, or by the path of its file. Raises BadInputError for an unknown one."""
+        if _is_path(name, _STYLE):
+            style = read_style(name)
+        else:
+            styles = self.styles(net.spec.name)
+            if name not in styles:
+                raise BadInputError(f"net {net.spec.name} has no style called {name!r}{nearest(name, styles)}")
+            style = read_style(styles[name])
+            if style.name != name:
+                raise StyleFileError(
+                    f"{styles[name]}: the file holds style {style.name!r}: name it {style.name}{_STYLE}"
+                )
+        check_belongs(style, net)
+        return style
+
+    def net_of(self, style: str) -> NetFile:
+        """The net that a style name asks for: the first with such a style, or an imported net of that name."""
+        if _is_path(style, _STYLE):
+            wanted = read_style(style)
+            for name in self.nets():
+                if self.net(name).digest == wanted.net_digest:
+                    return self.net(name)
+            raise StyleFileError(
+                f"{style}: made for net {wanted.net} {wanted.net_digest[:12]}, which is not here: pass it with --net"
+            )
+        if _is_path(style, _NET):
+            return self.net(style)
+        nets = self.nets()
+        for name in nets:
+            if style in self.styles(name):
+                return self.net(name)
+        if style in nets:
+            return self.net(style)
+        known = {known for name in nets for known in self.styles(name)} | {
+            name for name in nets if not self.styles(name) and self.net(name).spec.kind == "style"
+        }
+        raise BadInputError(f"no style is called {style!r}{nearest(style, known)}")
+
+
+def _is_path(name: str, suffix: str) -> bool:
+    return name.endswith(suffix) or os.sep in name
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise BadInputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    return status.st_mtime_ns, status.st_size
+
+
+@functools.lru_cache(maxsize=8)
+def _read_net_cached(path: Path, stamp: tuple[int, int]) -> NetFile:
+    """Reading checks every weight, so a file that has not changed is read once."""
+    del stamp  # only part of the key
+    return read_net(path)

@@ -1,0 +1,95 @@
+"""How one thread hands frames to the next: a bounded queue for files, a mailbox for live pictures."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import Generic, TypeVar
+
+__all__ = ["BoundedQueue", "Closed", "Mailbox"]
+
+T = TypeVar("T")
+
+
+class Closed(Exception):
+    """The other side has gone: nothing more can be put, or nothing is left to get. Not an error of its own."""
+
+
+class BoundedQueue(Generic[T]):
+    """Nothing is dropped: `put` waits for room, `get` waits for something. One lock guards all state."""
+
+    def __init__(self, size: int) -> None:
+        self._items: deque[T] = deque()
+        self._size = size
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def put(self, item: T) -> None:
+        """Raises Closed after `close` or `abort`."""
+        with self._changed:
+            while len(self._items) >= self._size and not self._closed:
+                self._changed.wait()
+            if self._closed:
+                raise Closed
+            self._items.append(item)
+            self._changed.notify_all()
+
+    def get(self) -> T:
+        """Raises Closed when nothing is left and nothing can come any more."""
+        with self._changed:
+            while not self._items and not self._closed:
+                self._changed.wait()
+            if not self._items:
+                raise Closed
+            item = self._items.popleft()
+            self._changed.notify_all()
+            return item
+
+    def close(self) -> None:
+        """No more items: what is inside can still be got."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def abort(self) -> None:
+        """No more items, and those inside are thrown away."""
+        with self._changed:
+            self._items.clear()
+            self._closed = True
+            self._changed.notify_all()
+
+
+class Mailbox(Generic[T]):
+    """Room for one item: a newer one takes the place of one that was not fetched, which counts as dropped."""
+
+    def __init__(self) -> None:
+        self._item: T | None = None
+        self._closed = False
+        self._changed = threading.Condition()
+        self.dropped = 0
+        """Items that were replaced before anyone fetched them. Written under the lock, read by anyone."""
+
+    def put(self, item: T) -> None:
+        """Never waits. Raises Closed after `close`."""
+        with self._changed:
+            if self._closed:
+                raise Closed
+            if self._item is not None:
+                self.dropped += 1
+            self._item = item
+            self._changed.notify_all()
+
+    def get(self, timeout_s: float | None = None) -> T | None:
+        """The newest item, or None after `timeout_s` without one. Raises Closed when none can come any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._item is not None or self._closed, timeout_s)
+            item, self._item = self._item, None
+            if item is None and self._closed:
+                raise Closed
+            return item
+
+    def close(self) -> None:
+        """No more items: one that is inside can still be got."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()

@@ -1,0 +1,26 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+__all__ = ["BackendOption", "JsonOption", "KeepColorsOption", "NetOption", "StrengthOption", "StyleOption"]
+
+StyleOption = Annotated[
+    Optional[str],  # noqa: UP045 (typer reads it at run time)
+    typer.Option("--style", help="A style, or a blend: udnie, udnie:0.6,wave:0.4, or a style file. Default: udnie."),
+]
+NetOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--net", help="The net that paints: a name from `rtstyle styles list`, or a net file."),
+]
+StrengthOption = Annotated[float, typer.Option("--strength", help="0 leaves the frame as it is, 1 paints it fully.")]
+KeepColorsOption = Annotated[
+    bool, typer.Option("--keep-colors", help="Take only the brightness from the painting, the colours from the frame.")
+]
+BackendOption = Annotated[
+    str, typer.Option("--backend", help="auto, or a backend from `rtstyle doctor`; a named one is used or is an error.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines on stdout.")]
