@@ -20,6 +20,9 @@ __all__ = ["AUTO", "BACKENDS", "BackendReport", "cache_folder", "open_engine", "
 AUTO = "auto"
 
 BACKENDS = {
+    "tensorrt": "engines.tensorrt_backend",
+    "tensorrt-rtx": "engines.tensorrt_rtx_backend",
+    "torch": "engines.torch_backend",
     "openvino": "engines.openvino_backend",
     "onnxruntime": "engines.onnxruntime_backend",
 }

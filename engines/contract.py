@@ -14,12 +14,12 @@ from engines.errors import BadInputError
 from engines.net_file import NetSpec
 
 __all__ = [
-    "PRECISIONS",
-    "SMALLEST_SIDE",
     "Engine",
     "EngineOptions",
     "EngineSpec",
+    "PRECISIONS",
     "Picture",
+    "SMALLEST_SIDE",
     "StyleVector",
 ]
 

@@ -29,6 +29,10 @@ __all__ = [
 class RtStyleError(Exception):
     """The root: catch this to catch whatever rtstyle raises on purpose."""
 
+    def __init__(self, message: str = "") -> None:
+        """Names from files and users stand in messages: what does not print is escaped, so that one line stays one."""
+        super().__init__("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message))
+
 
 class BadInputError(RtStyleError):
     """A file, a value or a name is not what was expected."""

@@ -82,6 +82,8 @@ class Library:
 
     def net_of(self, style: str) -> NetFile:
         """The net that a style name asks for: the first with such a style, or an imported net of that name."""
+        if style.endswith(_NET):
+            return self.net(style)
         if _is_path(style, _STYLE):
             wanted = read_style(style)
             for name in self.nets():
@@ -90,8 +92,6 @@ class Library:
             raise StyleFileError(
                 f"{style}: made for net {wanted.net} {wanted.net_digest[:12]}, which is not here: pass it with --net"
             )
-        if _is_path(style, _NET):
-            return self.net(style)
         nets = self.nets()
         for name in nets:
             if style in self.styles(name):
@@ -105,14 +105,16 @@ class Library:
 
 
 def _is_path(name: str, suffix: str) -> bool:
-    return name.endswith(suffix) or os.sep in name
+    return name.endswith(suffix) or os.sep in name or (os.altsep is not None and os.altsep in name)
 
 
 def _stamp(path: Path) -> tuple[int, int]:
     try:
         status = path.stat()
     except OSError as error:
-        raise BadInputError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise NetFileError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except ValueError as error:  # a name that no file can have
+        raise NetFileError(f"{str(path)!r}: cannot be read: {error}") from error
     return status.st_mtime_ns, status.st_size
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -34,30 +35,29 @@ def look(text: str | None = None, *, net: str | None = None, library: Library | 
     Without `text`, it is `udnie`, or the first style of `net`. Raises BadInputError.
     """
     library = library or Library()
-    if text is None:
-        text = _default_style(net, library)
-    parts = parse_blend(text)
+    file = library.net(net) if net is not None else None
+    parts = parse_blend(text) if text is not None else {_default_style(file, library): 1.0}
     first = next(iter(parts))
-    file = library.net(net) if net else library.net_of(first)
+    file = file or library.net_of(first)
+    label = first if text is None else text
     if file.spec.kind != "style":
         raise BadInputError(f"net {file.spec.name} is for {file.spec.kind}, expected one that paints")
     if not file.spec.style_length:
-        if list(parts) not in ([net], [file.spec.name], [str(file.path)]):
-            raise BadInputError(f"net {file.spec.name} has one style only, its own: got --style {text!r}")
-        return Look(label=text, net=file, vector=None)
+        if len(parts) > 1 or (first != file.spec.name and Path(first) != file.path):
+            raise BadInputError(f"net {file.spec.name} has one style only, its own: got --style {text}")
+        return Look(label=label, net=file, vector=None)
     vectors = [library.style(name, file).vector for name in parts]
-    return Look(label=text, net=file, vector=blend(vectors, list(parts.values())))
+    return Look(label=label, net=file, vector=blend(vectors, list(parts.values())))
 
 
-def _default_style(net: str | None, library: Library) -> str:
+def _default_style(net: NetFile | None, library: Library) -> str:
     if net is None:
         return DEFAULT_STYLE
-    file = library.net(net)
-    if not file.spec.style_length:
-        return net
-    styles = library.styles(file.spec.name)
+    if not net.spec.style_length:
+        return net.spec.name
+    styles = library.styles(net.spec.name)
     if not styles:
-        raise BadInputError(f"net {file.spec.name} has no styles yet: name a style file with --style")
+        raise BadInputError(f"net {net.spec.name} has no styles yet: name a style file with --style")
     return DEFAULT_STYLE if DEFAULT_STYLE in styles else next(iter(styles))
 
 
@@ -65,7 +65,7 @@ def parse_blend(text: str) -> dict[str, float]:
     """Names and weights of `A:0.7,B:0.3`; a name alone weighs 1. The weights sum to 1. Raises BadInputError."""
     weights: dict[str, float] = {}
     for part in text.split(","):
-        name, colon, number = part.strip().rpartition(":")
+        name, colon, number = (side.strip() for side in part.rpartition(":"))
         if not colon or "/" in number or "\\" in number:  # a path may hold a colon, as in C:\styles
             name, number = part.strip(), "1"
         try:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engines.atomic import write_whole
+from engines.atomic import read_whole, write_whole
 from engines.errors import NetFileError
+from engines.net_graph import check_ends, check_standard, check_weights, remove_traces
 
 if TYPE_CHECKING:
     import onnx
@@ -26,9 +28,10 @@ FORMAT = "1"
 """The format version that this module writes, and the only one that it reads."""
 
 KINDS = ("style", "upscale")
+_NAME = re.compile(r"[A-Za-z0-9]+([._-]+[A-Za-z0-9]+)*")
+"""No folder, no comma, no colon: a name stands in file names and after --style."""
 _PREFIX = "rtstyle."
 _LARGEST = 512 * 2**20
-_STANDARD_DOMAINS = ("", "ai.onnx")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +54,8 @@ class NetSpec:
     """Facts of the training run, as JSON values."""
 
     def __post_init__(self) -> None:
-        if not self.name or not self.name.isprintable():
-            raise NetFileError(f"a net needs a name, got {self.name!r}")
+        if not _NAME.fullmatch(self.name):
+            raise NetFileError(f"a net's name is made of letters, digits, dots and hyphens, got {self.name!r}")
         if self.kind not in KINDS:
             raise NetFileError(f"the kind of a net is one of {', '.join(KINDS)}, got {self.kind!r}")
         for name, lowest, highest in (
@@ -81,14 +84,7 @@ class NetFile:
 def read_net(path: Path | str) -> NetFile:
     """Read a net file and check all of it. Raises NetFileError with what is wrong with it."""
     path = Path(path)
-    try:
-        size = path.stat().st_size
-        if size > _LARGEST:
-            raise NetFileError(f"{path}: a net file has at most {_LARGEST >> 20} MB, this has {size >> 20} MB")
-        content = path.read_bytes()
-    except OSError as error:
-        raise NetFileError(f"{path}: cannot be read: {error.strerror or error}") from error
-    return _net_from_bytes(content, path)
+    return _net_from_bytes(read_whole(path, largest=_LARGEST, error=NetFileError), path)
 
 
 def net_from_model(model: onnx.ModelProto, spec: NetSpec) -> NetFile:
@@ -97,7 +93,7 @@ def net_from_model(model: onnx.ModelProto, spec: NetSpec) -> NetFile:
     What exporters leave behind about the machine (source lines, local paths) is taken out, so that equal weights
     give an equal digest. `model` is changed. Raises NetFileError.
     """
-    _remove_traces(model)
+    remove_traces(model)
     del model.metadata_props[:]
     for key, value in _metadata_from_spec(spec).items():
         model.metadata_props.add(key=key, value=value)
@@ -121,12 +117,12 @@ def _net_from_bytes(content: bytes, path: Path | None) -> NetFile:
     if not model.graph.node:
         raise NetFileError(f"{label}: expected an ONNX file, found no graph in it")
     spec = _spec_from_metadata({p.key: p.value for p in model.metadata_props}, label)
-    _check_standard(model, label)
-    _check_ends(model, spec, label)
-    _check_weights(model, label)
+    check_standard(model, label)
+    check_ends(model, spec.style_length, label)
+    check_weights(model, label)
     try:
         onnx.checker.check_model(model)
-    except onnx.checker.ValidationError as error:
+    except (onnx.checker.ValidationError, ValueError) as error:  # ValueError: text that is not UTF-8
         reason = str(error).strip().splitlines()[0]
         raise NetFileError(f"{label}: not a valid ONNX graph: {reason}") from error
     return NetFile(spec=spec, model=content, digest=hashlib.sha256(content).hexdigest(), path=path)
@@ -176,79 +172,3 @@ def _spec_from_metadata(metadata: Mapping[str, str], label: str) -> NetSpec:
         )
     except (ValueError, NetFileError) as error:
         raise NetFileError(f"{label}: wrong metadata: {str(error).removeprefix(label + ': ')}") from error
-
-
-def _check_standard(model: onnx.ModelProto, label: str) -> None:
-    """Refuse operators and data that are not in the file and the ONNX standard: no plug-in is ever loaded."""
-    import onnx
-
-    for opset in model.opset_import:
-        if opset.domain not in _STANDARD_DOMAINS:
-            raise NetFileError(f"{label}: only standard ONNX operators are allowed, found {opset.domain!r}")
-    if model.functions:
-        raise NetFileError(f"{label}: ONNX functions are not allowed in a net file")
-    for tensor in model.graph.initializer:
-        if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
-            raise NetFileError(f"{label}: the weights must be inside the file, {tensor.name} is outside")
-    for node in model.graph.node:
-        if node.domain not in _STANDARD_DOMAINS:
-            raise NetFileError(f"{label}: only standard ONNX operators are allowed, found {node.domain}.{node.op_type}")
-        for attribute in node.attribute:
-            if attribute.HasField("g") or attribute.graphs:
-                raise NetFileError(f"{label}: {node.op_type} with a graph inside is not allowed in a net file")
-            if attribute.HasField("t") and attribute.t.external_data:
-                raise NetFileError(f"{label}: the weights must be inside the file, those of {node.name} are outside")
-
-
-def _check_ends(model: onnx.ModelProto, spec: NetSpec, label: str) -> None:
-    import onnx
-
-    picture = (onnx.TensorProto.UINT8, (1, None, None, 3))
-    inputs = {"frame": picture}
-    if spec.style_length:
-        inputs["style"] = (onnx.TensorProto.FLOAT, (1, spec.style_length))
-    for what, values, expected in (
-        ("inputs", model.graph.input, inputs),
-        ("outputs", model.graph.output, {"image": picture}),
-    ):
-        found = {value.name: _type_of(value) for value in values}
-        if found != expected:
-            raise NetFileError(f"{label}: expected {what} {_spoken(expected)}, found {_spoken(found)}")
-
-
-def _type_of(value: onnx.ValueInfoProto) -> tuple[int, tuple[int | None, ...]]:
-    tensor = value.type.tensor_type
-    shape = tuple(d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim)
-    return tensor.elem_type, shape
-
-
-def _spoken(ends: Mapping[str, tuple[int, tuple[int | None, ...]]]) -> str:
-    import onnx
-
-    return ", ".join(
-        f"{name} {onnx.TensorProto.DataType.Name(kind).lower()} ({', '.join(str(n or 'any') for n in shape)})"
-        for name, (kind, shape) in sorted(ends.items())
-    )
-
-
-def _check_weights(model: onnx.ModelProto, label: str) -> None:
-    import numpy as np
-    from onnx import numpy_helper
-
-    for tensor in model.graph.initializer:
-        try:
-            values = numpy_helper.to_array(tensor)
-        except (ValueError, TypeError) as error:
-            raise NetFileError(f"{label}: weights {tensor.name} are damaged: {error}") from error
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise NetFileError(f"{label}: weights {tensor.name} hold NaN or infinity")
-
-
-def _remove_traces(model: onnx.ModelProto) -> None:
-    model.doc_string = ""
-    model.graph.doc_string = ""
-    del model.graph.value_info[:]
-    del model.graph.metadata_props[:]
-    for part in (*model.graph.node, *model.graph.initializer, *model.graph.input, *model.graph.output):
-        part.doc_string = ""
-        del part.metadata_props[:]

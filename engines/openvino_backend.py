@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+import io
+import logging
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engines.compiled import compiled_path, read_compiled, write_compiled
 from engines.contract import EngineOptions, EngineSpec, Picture
 from engines.errors import BackendError, MissingPackageError
 from engines.net_file import NetFile
@@ -20,6 +23,8 @@ __all__ = ["describe", "open_engine"]
 
 _DEVICE = "CPU"
 _CAPABILITY = {"f32": "FP32", "bf16": "BF16", "f16": "FP16"}
+
+logger = logging.getLogger(__name__)
 
 
 def describe() -> str:
@@ -62,6 +67,56 @@ def _precision(core: openvino.Core, wanted: str | None) -> str:
     return wanted
 
 
+def _compiled(
+    core: openvino.Core, net: NetFile, size: tuple[int, int], precision: str, options: EngineOptions
+) -> openvino.CompiledModel:
+    """The net made ready for padded (width, height), from the cache where it is there."""
+    config: dict[str, Any] = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": 1,
+        "INFERENCE_PRECISION_HINT": precision,
+    }
+    if options.threads is not None:
+        config["INFERENCE_NUM_THREADS"] = options.threads
+    if options.cache is None:
+        return _compile(core, net, size, config)
+    facts = {
+        "net": net.digest,
+        "size": size,
+        "config": config,
+        "version": metadata.version("openvino"),
+        "device": core.get_property(_DEVICE, "FULL_DEVICE_NAME"),
+        "capabilities": sorted(core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES")),
+    }
+    path = compiled_path(options.cache, f"{net.spec.name}-{size[0]}x{size[1]}-openvino-{precision}", facts)
+    kept = read_compiled(path)
+    if kept is not None:
+        try:
+            return core.import_model(kept, _DEVICE, config)
+        except RuntimeError as error:
+            logger.warning("%s: not taken by openvino, the net is compiled anew: %s", path, _short(error))
+    compiled = _compile(core, net, size, config)
+    body = io.BytesIO()
+    compiled.export_model(body)
+    write_compiled(path, body.getvalue())
+    return compiled
+
+
+def _compile(
+    core: openvino.Core, net: NetFile, size: tuple[int, int], config: dict[str, Any]
+) -> openvino.CompiledModel:
+    width, height = size
+    try:
+        model = core.read_model(net.model)
+        shapes = {"frame": [1, height, width, 3]}
+        if net.spec.style_length:
+            shapes["style"] = [1, net.spec.style_length]
+        model.reshape(shapes)
+        return core.compile_model(model, _DEVICE, config)
+    except RuntimeError as error:
+        raise BackendError(f"openvino cannot compile net {net.spec.name}: {_short(error)}") from error
+
+
 class OpenVinoEngine(RingEngine):
     """One asynchronous infer request for each frame in flight.
 
@@ -70,29 +125,11 @@ class OpenVinoEngine(RingEngine):
     """
 
     def __init__(self, net: NetFile, size: tuple[int, int], options: EngineOptions) -> None:
+        core = _core()  # first: it says what to install where the import fails
         import openvino
 
-        core = _core()
         precision = _precision(core, options.precision)
-        config: dict[str, Any] = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "NUM_STREAMS": 1,
-            "INFERENCE_PRECISION_HINT": precision,
-        }
-        if options.threads is not None:
-            config["INFERENCE_NUM_THREADS"] = options.threads
-        if options.cache is not None:
-            config["CACHE_DIR"] = str(options.cache)
-        width, height = padded_size(size, net.spec.size_multiple)
-        try:
-            model = core.read_model(net.model)
-            shapes = {"frame": [1, height, width, 3]}
-            if net.spec.style_length:
-                shapes["style"] = [1, net.spec.style_length]
-            model.reshape(shapes)
-            compiled = core.compile_model(model, _DEVICE, config)
-        except RuntimeError as error:
-            raise BackendError(f"openvino cannot compile net {net.spec.name}: {_short(error)}") from error
+        compiled = _compiled(core, net, padded_size(size, net.spec.size_multiple), precision, options)
         super().__init__(
             EngineSpec(
                 net=net.spec,

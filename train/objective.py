@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from train.config import BankConfig
+from train.config import LossWeights
 from train.loss_networks import CONTENT_LAYER, STYLE_LAYERS, LossNetwork
 from train.losses import feature_reconstruction, gram_matrix, stability, style_reconstruction, total_variation
 from train.networks import TransformNet
 from train.paintings import StyleTargets
 
-__all__ = ["LossTerms", "move", "objective", "perceptual_terms"]
+__all__ = ["LossTerms", "Motion", "content_features", "draw_motion", "move", "objective", "perceptual_terms"]
 
 _MAX_SHIFT = 7
 _NOISE = 4 / 255
 _SQUARED_255 = 255.0**2
+"""Brings mean squares of pictures in 0..1 to the scale that the weights are for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,35 +37,38 @@ class LossTerms:
         return (self.content + self.style + self.variation + self.stability).mean()
 
 
-def perceptual_terms(
-    painted: Tensor, photos: Tensor, styles: Tensor, targets: StyleTargets, loss_network: LossNetwork
-) -> tuple[Tensor, Tensor]:
-    """Unweighted content and style terms, each `(n,)`.
+@dataclass(frozen=True, kw_only=True)
+class Motion:
+    """How the camera moved, and its noise, for each sample."""
 
-    painted, photos: float `(n, 3, h, w)`, RGB in 0..1. styles: int `(n,)`, rows of `targets`.
+    shifts: Tensor
+    """int64 `(n, 2)`: pixels down and right, at most 7 either way."""
+    noise: Tensor
+    """float32 `(n, 3, h, w)`, to be added to pictures in 0..1."""
+
+    def part(self, samples: slice) -> Motion:
+        """The motion of some of the samples."""
+        return Motion(shifts=self.shifts[samples], noise=self.noise[samples])
+
+
+def draw_motion(shape: Sequence[int], generator: torch.Generator) -> Motion:
+    """Random motion and noise for photos of `shape` `(n, 3, h, w)`: the same state of `generator`, the same motion."""
+    shifts = torch.randint(-_MAX_SHIFT, _MAX_SHIFT + 1, (shape[0], 2), generator=generator)
+    return Motion(shifts=shifts, noise=torch.randn(tuple(shape), generator=generator) * _NOISE)
+
+
+def move(photos: Tensor, motion: Motion) -> Tensor:
+    """Shift each photo and add noise, as a camera's next frame would. Edges are repeated.
+
+    photos: float `(n, 3, h, w)` in 0..1; so is what it returns.
     """
-    with torch.no_grad():
-        content = loss_network(photos, (CONTENT_LAYER,))[CONTENT_LAYER]
-    features = loss_network(painted, STYLE_LAYERS)
-    grams = {layer: gram_matrix(features[layer]) for layer in STYLE_LAYERS}
-    wanted = {layer: gram[styles] for layer, gram in targets.grams.items()}
-    return feature_reconstruction(features[CONTENT_LAYER], content), style_reconstruction(grams, wanted)
-
-
-def move(photos: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Shift each photo by up to 7 pixels and add noise, as a camera's next frame would.
-
-    photos: `(n, 3, h, w)` in 0..1. Returns the moved photos (edges repeated) and int `(n, 2)` (down, right).
-    """
-    shifts = torch.randint(-_MAX_SHIFT, _MAX_SHIFT + 1, (len(photos), 2), generator=generator)
     height, width = photos.shape[2:]
     padded = F.pad(photos, (_MAX_SHIFT,) * 4, mode="replicate")
     moved = [
         one[:, _MAX_SHIFT - down : _MAX_SHIFT - down + height, _MAX_SHIFT - right : _MAX_SHIFT - right + width]
-        for one, (down, right) in zip(padded, shifts.tolist(), strict=True)
+        for one, (down, right) in zip(padded, motion.shifts.tolist(), strict=True)
     ]
-    noise = torch.randn(photos.shape, generator=generator) * _NOISE
-    return (torch.stack(moved) + noise.to(photos)).clamp(0, 1), shifts
+    return (torch.stack(moved) + motion.noise.to(photos)).clamp(0, 1)
 
 
 def objective(
@@ -74,20 +79,55 @@ def objective(
     *,
     targets: StyleTargets,
     loss_network: LossNetwork,
-    config: BankConfig,
-    generator: torch.Generator,
+    weights: LossWeights,
+    motion: Motion,
 ) -> LossTerms:
-    """All terms for one batch. vectors: the style vectors of all styles, `(styles, d)`; styles: int `(n,)`."""
+    """All terms for one batch.
+
+    photos: float `(n, 3, h, w)`, RGB in 0..1. vectors: the style vectors of all styles, `(styles, d)`;
+    styles: int `(n,)`, rows of `vectors` and of `targets`.
+    """
     wanted = vectors[styles]
     painted = net(photos, wanted)
-    content, style = perceptual_terms(painted, photos, styles, targets, loss_network)
-    steady = torch.zeros_like(content)
-    if config.stability_weight:
-        moved, shifts = move(photos, generator)
-        steady = _SQUARED_255 * stability(painted.float(), net(moved, wanted).float(), shifts)
+    content = content_features(photos, loss_network)
+    terms = perceptual_terms(painted, content, styles, targets=targets, loss_network=loss_network, weights=weights)
+    if not weights.stability:
+        return terms
+    moved = net(move(photos, motion), wanted)
+    steady = stability(painted.float(), moved.float(), motion.shifts)
+    return replace(terms, stability=weights.stability * _SQUARED_255 * steady)
+
+
+@torch.no_grad()
+def content_features(photos: Tensor, loss_network: LossNetwork) -> Tensor:
+    """What a picture of these photos should keep. photos: float `(n, 3, h, w)`, RGB in 0..1."""
+    features: Tensor = loss_network(photos, (CONTENT_LAYER,))[CONTENT_LAYER]
+    return features
+
+
+def perceptual_terms(
+    painted: Tensor,
+    content: Tensor | None,
+    styles: Tensor,
+    *,
+    targets: StyleTargets,
+    loss_network: LossNetwork,
+    weights: LossWeights,
+) -> LossTerms:
+    """The terms of eq. 5 for pictures, wherever they come from; stability is 0.
+
+    painted: float `(n, 3, h, w)`, RGB in 0..1. content: the photos' features; None for a texture without content.
+    styles: int `(n,)`, rows of `targets`.
+    """
+    features = loss_network(painted, STYLE_LAYERS)
+    grams = {layer: gram_matrix(features[layer]) for layer in STYLE_LAYERS}
+    wanted = {layer: gram[styles] for layer, gram in targets.grams.items()}
+    style = targets.weights[styles] * style_reconstruction(grams, wanted)
+    nothing = torch.zeros_like(style)
+    kept = nothing if content is None else feature_reconstruction(features[CONTENT_LAYER], content)
     return LossTerms(
-        content=config.content_weight * content,
-        style=config.style_weight * targets.weights[styles] * style,
-        variation=config.variation_weight * _SQUARED_255 * total_variation(painted.float()),
-        stability=config.stability_weight * steady,
+        content=weights.content * targets.unit * kept,
+        style=weights.style * targets.unit * style,
+        variation=weights.variation * _SQUARED_255 * total_variation(painted.float()),
+        stability=nothing,
     )

@@ -19,7 +19,7 @@ __all__ = ["StyleTargets", "read_painting", "style_targets"]
 _FRAME = 0.04
 """The outer part of a reproduction that is left out on each side: frames, paper borders, scanner edges."""
 _USUAL_SIZE = 7e5
-"""A painting whose squared Gram matrices sum to this much gets the style weight as it is."""
+"""A painting whose squared Gram matrices, in the original VGG's scale, sum to this much weighs as the config says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +30,13 @@ class StyleTargets:
     """Layer name to Gram matrices, float32 `(styles, c, c)`."""
     weights: Tensor
     """float32 `(styles,)`: paintings with small Gram matrices would otherwise lose against the content."""
+    unit: float = 1.0
+    """Brings squared features to the original VGG's scale, which the weights of a config are for."""
+
+    def to(self, device: torch.device) -> StyleTargets:
+        """The same on a device."""
+        grams = {layer: gram.to(device) for layer, gram in self.grams.items()}
+        return StyleTargets(grams=grams, weights=self.weights.to(device), unit=self.unit)
 
 
 def read_painting(path: Path, short_side: int) -> Tensor:
@@ -56,4 +63,7 @@ def style_targets(paintings: list[Path], loss_network: LossNetwork, short_side: 
             grams[layer].append(gram_matrix(features[layer]))
     stacked = {layer: torch.cat(found) for layer, found in grams.items()}
     sizes = torch.stack([g.square().mean(dim=(1, 2)) for g in stacked.values()]).sum(0)
-    return StyleTargets(grams=stacked, weights=(_USUAL_SIZE / sizes).sqrt())
+    weights = (_USUAL_SIZE / sizes).sqrt()
+    # Features a times smaller make the Gram matrices a^2 times smaller, and so these weights a^2 times larger.
+    unit = 1.0 if loss_network.original_scale else float(weights.median())
+    return StyleTargets(grams=stacked, weights=weights, unit=unit)

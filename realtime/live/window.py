@@ -1,0 +1,118 @@
+"""A real window through OpenCV. All of it belongs to the main thread."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import cv2
+
+from engines.contract import Picture
+from engines.errors import OutputError
+from realtime.live.controls import Action, Press
+from realtime.live.keys import press_of
+
+if TYPE_CHECKING:
+    from typing_extensions import Self  # typing.Self needs Python 3.11
+
+__all__ = ["Window", "require_display"]
+
+_CURE = "use --headless, perhaps with --record FILE"
+
+
+def require_display() -> None:
+    """Raise OutputError where no window can be opened.
+
+    Qt, which OpenCV uses on Linux, ends the whole process when it meets no display: so X11 is asked first, in the
+    same way, with the user's rights.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    display = os.environ.get("DISPLAY")
+    if not display:
+        raise OutputError(f"a window needs a display, and DISPLAY names none: {_CURE}")
+    try:
+        xcb = ctypes.CDLL("libxcb.so.1")
+    except OSError as error:
+        raise OutputError(f"a window needs the system library libxcb.so.1: install it, or {_CURE}") from error
+    xcb.xcb_connect.restype = ctypes.c_void_p
+    xcb.xcb_connection_has_error.argtypes = xcb.xcb_disconnect.argtypes = [ctypes.c_void_p]
+    connection = xcb.xcb_connect(None, None)
+    failed = xcb.xcb_connection_has_error(connection)
+    xcb.xcb_disconnect(connection)
+    if failed:
+        raise OutputError(f"a window needs a display, and {display!r} (DISPLAY) cannot be reached: {_CURE}")
+
+
+class Window:
+    """One window. Shows uint8 `(h, w, 3)` BGR pictures and says what its user wants."""
+
+    def __init__(self, title: str, size: tuple[int, int]) -> None:
+        """`size` is (width, height) to begin with. Raises OutputError where OpenCV was built without windows."""
+        self._title, self._size = title, size
+        self._full = False
+        self._dragged: float | None = None
+        self._width = size[0]
+        # OpenCV's wheels carry no fonts for Qt, which says so at length; all text here is part of the picture
+        os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false;*.info=false")
+        try:
+            cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+        except cv2.error as error:
+            raise OutputError(
+                f"this OpenCV cannot open windows: install opencv-python in place of opencv-python-headless, or {_CURE}"
+            ) from error
+        cv2.resizeWindow(title, *size)
+        cv2.setMouseCallback(title, self._on_mouse)
+
+    def show(self, picture: Picture) -> None:
+        """Show a picture; the window takes over its shape when that changes, as with two pictures side by side."""
+        height, width = picture.shape[:2]
+        if (width, height) != self._size and not self._full:
+            cv2.resizeWindow(self._title, width, height)
+        self._size, self._width = (width, height), width
+        cv2.imshow(self._title, picture)
+
+    def poll(self) -> Press | None:
+        """Let the window draw, for about a millisecond, and return the key that was pressed."""
+        code = cv2.waitKeyEx(1)
+        try:
+            if cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1:
+                return Action.QUIT  # closed by its own button
+        except cv2.error:
+            return Action.QUIT
+        return press_of(code)
+
+    def take_drag(self) -> float | None:
+        """Where the mouse was pulled to since the last call, 0 (left) to 1."""
+        dragged, self._dragged = self._dragged, None
+        return dragged
+
+    def toggle_full_screen(self) -> None:
+        self._full = not self._full
+        state = cv2.WINDOW_FULLSCREEN if self._full else cv2.WINDOW_NORMAL
+        cv2.setWindowProperty(self._title, cv2.WND_PROP_FULLSCREEN, state)
+        if not self._full:
+            cv2.resizeWindow(self._title, *self._size)
+
+    def close(self) -> None:
+        """May be called twice."""
+        try:
+            cv2.destroyWindow(self._title)
+        except cv2.error:
+            return  # the user was faster
+        cv2.waitKeyEx(1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _on_mouse(self, event: int, x: int, y: int, flags: int, data: object) -> None:  # noqa: ARG002 (OpenCV's)
+        if flags & cv2.EVENT_FLAG_LBUTTON and self._width:
+            self._dragged = min(1.0, max(0.0, x / self._width))

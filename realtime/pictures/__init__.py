@@ -1,0 +1,1 @@
+"""Still pictures: read, painted whole or in tiles, and written."""

@@ -1,0 +1,1 @@
+"""Video files: every frame painted, everything else in the file carried along."""

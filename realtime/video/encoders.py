@@ -1,0 +1,195 @@
+"""The encoders by name, and what each calls quality and speed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import av
+
+from engines.errors import BadInputError, OutputError
+from engines.names import nearest
+
+__all__ = ["CODECS", "CONTAINERS", "Encoder", "choose_encoder", "pixel_format_for"]
+
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+"""FFmpeg's muxer by file ending."""
+
+_X26X = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo")
+_QSV = _X26X[2:9]
+_NVENC = tuple(f"p{n}" for n in range(1, 8))
+_PLANAR = ("yuv420p", "yuv422p", "yuv444p")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoder:
+    """One encoder of FFmpeg, and how it is spoken to."""
+
+    name: str
+    family: str
+    """The codec: h264, hevc, av1, vp9."""
+    crf: int
+    """The quality that is taken where none is asked for; 0 is the best."""
+    highest_crf: int = 51
+    quality: str = "crf"
+    """The option that takes it."""
+    speed: str | None = "preset"
+    presets: tuple[str, ...] = _X26X
+    preset: str | None = "veryfast"
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    """Options that are always set."""
+    pixel_formats: tuple[str, ...] = _PLANAR
+    device: str | None = None
+    """What kind of hardware it needs, in words; None for one that runs on the CPU."""
+    upload: str | None = None
+    """The FFmpeg device that frames must be uploaded to."""
+
+    def options(self, crf: int | None, preset: str | None) -> dict[str, str]:
+        """FFmpeg's options for a quality and a preset. Raises BadInputError for ones that this encoder has not."""
+        crf = self.crf if crf is None else crf
+        if not 0 <= crf <= self.highest_crf:
+            raise BadInputError(f"--crf for {self.name} is 0 (best) to {self.highest_crf}, got {crf}")
+        options = {**self.fixed, self.quality: str(crf)}
+        preset = preset or self.preset
+        if preset is not None:
+            if self.speed is None or preset not in self.presets:
+                raise BadInputError(f"{self.name} has no preset {preset!r}{nearest(preset, self.presets)}")
+            options[self.speed] = preset
+        return options
+
+
+def _nvenc(family: str) -> Encoder:
+    return Encoder(
+        name=f"{family}_nvenc",
+        family=family,
+        crf=23,
+        quality="cq",
+        presets=_NVENC,
+        preset="p4",
+        fixed={"rc": "vbr"},
+        pixel_formats=("yuv420p", "yuv444p"),
+        device="an NVIDIA GPU with a video encoder",
+    )
+
+
+def _vaapi(family: str) -> Encoder:
+    return Encoder(
+        name=f"{family}_vaapi",
+        family=family,
+        crf=23,
+        quality="qp",
+        speed=None,
+        presets=(),
+        preset=None,
+        pixel_formats=("nv12",),
+        device="a GPU with VA-API",
+        upload="vaapi",
+    )
+
+
+def _qsv(family: str) -> Encoder:
+    return Encoder(
+        name=f"{family}_qsv",
+        family=family,
+        crf=23,
+        quality="global_quality",
+        presets=_QSV,
+        pixel_formats=("nv12",),
+        device="an Intel GPU with Quick Sync",
+    )
+
+
+def _videotoolbox(family: str) -> Encoder:
+    return Encoder(
+        name=f"{family}_videotoolbox",
+        family=family,
+        crf=45,
+        highest_crf=99,
+        quality="global_quality",
+        speed=None,
+        presets=(),
+        preset=None,
+        fixed={"flags": "+qscale"},
+        pixel_formats=("nv12",),
+        device="a Mac",
+    )
+
+
+_ENCODERS = [
+    Encoder(name="libx264", family="h264", crf=20),
+    Encoder(name="libx265", family="hevc", crf=23, fixed={"x265-params": "log-level=error"}),
+    Encoder(
+        name="libsvtav1",
+        family="av1",
+        crf=32,
+        highest_crf=63,
+        presets=tuple(str(n) for n in range(14)),
+        preset="8",
+        pixel_formats=("yuv420p",),
+    ),
+    Encoder(
+        name="libvpx-vp9",
+        family="vp9",
+        crf=31,
+        highest_crf=63,
+        speed="cpu-used",
+        presets=tuple(str(n) for n in range(9)),
+        preset="5",
+        fixed={"deadline": "good", "row-mt": "1"},
+    ),
+    *(make(family) for make in (_nvenc, _vaapi, _qsv, _videotoolbox) for family in ("h264", "hevc")),
+]
+
+CODECS = {
+    **{encoder.family: encoder for encoder in reversed(_ENCODERS) if encoder.device is None},
+    **{encoder.name: encoder for encoder in _ENCODERS},
+}
+"""By codec (the CPU's encoder) and by the encoder's own name."""
+
+_FITTING = {"webm": ("vp9", "av1"), "mov": ("h264", "hevc"), "mp4": ("h264", "hevc", "av1", "vp9")}
+
+
+def choose_encoder(codec: str | None, muxer: str) -> Encoder:
+    """The encoder for a codec or encoder name in a file of `muxer`; None is h264, or vp9 in WebM.
+
+    Raises BadInputError for a name that is not known or does not fit the file, OutputError where this FFmpeg has no
+    such encoder.
+    """
+    if codec is None:
+        codec = "vp9" if muxer == "webm" else "h264"
+    encoder = CODECS.get(codec)
+    if encoder is None:
+        raise BadInputError(f"no codec is called {codec!r}{nearest(codec, CODECS)}")
+    fitting = _FITTING.get(muxer)
+    if fitting is not None and encoder.family not in fitting:
+        raise BadInputError(
+            f"a {muxer} file takes {' or '.join(fitting)}, got --codec {codec}: use .mkv or another codec"
+        )
+    try:
+        av.Codec(encoder.name, "w")
+    except ValueError as error:
+        need = f", it needs {encoder.device}" if encoder.device else ""
+        raise OutputError(f"{encoder.name} is not in this machine's FFmpeg{need}: try --codec h264") from error
+    return encoder
+
+
+def pixel_format_for(encoder: Encoder, source_format: str, size: tuple[int, int]) -> str:
+    """The pixel format to encode in: chroma as in the source, where the encoder has it.
+
+    Odd sizes keep their size: 4:2:0 can hold them in VP9; elsewhere they are written as 4:4:4.
+    Raises BadInputError where the encoder cannot hold the size at all.
+    """
+    odd_width, odd_height = size[0] % 2 == 1, size[1] % 2 == 1
+    wanted = next((name for name in ("yuv444p", "yuv422p") if name[3:6] in source_format), "yuv420p")
+    if wanted not in encoder.pixel_formats:
+        wanted = encoder.pixel_formats[0]
+    if encoder.family == "vp9":
+        return wanted
+    if wanted != "yuv444p" and (odd_width or (odd_height and wanted != "yuv422p")):
+        if "yuv444p" not in encoder.pixel_formats:
+            raise BadInputError(
+                f"{encoder.name} needs even sizes, got {size[0]}x{size[1]}: "
+                f"try --size {size[0] // 2 * 2}x{size[1] // 2 * 2}"
+            )
+        return "yuv444p"
+    return wanted

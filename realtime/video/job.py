@@ -1,0 +1,228 @@
+"""A video file from one end to the other: three threads read, paint and write, so that all three overlap."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from fractions import Fraction
+
+from av.container import InputContainer
+
+from engines.backends import open_engine
+from engines.contract import Engine
+from realtime.crew import Crew
+from realtime.handoff import BoundedQueue, Closed
+from realtime.painter import Painter
+from realtime.stats import Rate, now_ns
+from realtime.video.carriers import Window
+from realtime.video.encoders import Encoder, choose_encoder, pixel_format_for
+from realtime.video.metadata import copy_chapters, copy_metadata, describe
+from realtime.video.options import VideoJob, VideoSummary
+from realtime.video.passthrough import Passthrough
+from realtime.video.reader import TimedPicture, VideoReader
+from realtime.video.source import open_source
+from realtime.video.streams import StreamPlan
+from realtime.video.timing import Notice
+from realtime.video.writer import VideoWriter, check_target, muxer_of
+
+__all__ = ["Progress", "stylize_video_file"]
+
+Progress = Callable[[int, "int | None", float], None]
+"""Told of every frame written, from another thread: frames so far, about how many there will be, frames per second."""
+
+_QUEUE = 4
+"""Pictures between two stages: enough to ride over an uneven frame, little enough for 4K."""
+
+
+def stylize_video_file(
+    job: VideoJob, *, progress: Progress | None = None, notice: Notice | None = None
+) -> VideoSummary:
+    """Do the job. The output appears under its name when it is complete.
+
+    A KeyboardInterrupt ends the job early: what was painted is finished into a playable file, sound cut with it, and
+    the summary says `interrupted`; with no frame painted yet, or at a second one, it is raised and nothing is left.
+    `notice` is told at once what the summary's `notices` hold. Raises BadInputError, SourceError, OutputError,
+    BackendError, MissingPackageError; nothing is left behind then.
+    """
+    notices: list[str] = []
+
+    def note(text: str) -> None:
+        notices.append(text)
+        if notice is not None:
+            notice(text)
+
+    encoder = choose_encoder(job.codec, muxer_of(job.target))
+    options = encoder.options(job.crf, job.preset)
+    check_target(job.source, job.target, overwrite=job.overwrite)
+    with ExitStack() as stack:
+        source = stack.enter_context(open_source(job.source))
+        reader = VideoReader(source, job.source, notice=note, start_s=job.start_s, end_s=job.end_s, size=job.size)
+        writer = stack.enter_context(_writer(job, reader, encoder, options, note))
+        with writer.errors():
+            passthrough = _passthrough(job, reader, writer, stack.enter_context(open_source(job.source)), note)
+        writer.begin()
+        engine = stack.enter_context(open_engine(job.net, reader.size, backend=job.backend, options=job.engine))
+        line = _Line(job, reader=reader, engine=engine, writer=writer, passthrough=passthrough, progress=progress)
+        summary = line.run()
+        if not line.frames:
+            raise KeyboardInterrupt
+        writer.commit(overwrite=job.overwrite)
+        return dataclasses.replace(summary, codec=encoder.name, notices=tuple(notices))
+
+
+def _writer(
+    job: VideoJob, reader: VideoReader, encoder: Encoder, options: Mapping[str, str], notice: Notice
+) -> VideoWriter:
+    scale = job.net.spec.scale
+    width, height = reader.size[0] * scale, reader.size[1] * scale
+    pixel_format = pixel_format_for(encoder, reader.pixel_format, (width, height))
+    if (width % 2 or height % 2) and pixel_format == "yuv444p" and "444" not in reader.pixel_format:
+        notice(f"{width}x{height} is odd: written as 4:4:4, which not every player takes; --size changes it")
+    return VideoWriter(
+        job.target,
+        encoder=encoder,
+        options=options,
+        size=(width, height),
+        pixel_format=pixel_format,
+        colour=reader.colour,
+        time_base=reader.time_base,
+        rate=reader.rate,
+        sample_aspect_ratio=reader.sample_aspect_ratio,
+        threads=job.engine.threads,
+    )
+
+
+def _passthrough(
+    job: VideoJob, reader: VideoReader, writer: VideoWriter, source: InputContainer, notice: Notice
+) -> Passthrough:
+    window = Window(start_s=reader.shift_s if job.start_s else None, shift_s=reader.shift_s)
+    end_s = None if job.end_s is None else job.end_s + reader.origin_s
+    output = writer.container
+    describe(writer.stream, reader.stream)
+    copy_metadata(source, output)
+    copy_chapters(source, output, window, end_s)
+    plan = StreamPlan(
+        source,
+        output,
+        muxer=muxer_of(job.target),
+        video_index=reader.stream.index,
+        window=window,
+        notice=notice,
+    )
+    return Passthrough(source, output, plan, window=window, end_s=end_s)
+
+
+class _Line:
+    """The three stages and the queues between them."""
+
+    def __init__(
+        self,
+        job: VideoJob,
+        *,
+        reader: VideoReader,
+        engine: Engine,
+        writer: VideoWriter,
+        passthrough: Passthrough,
+        progress: Progress | None,
+    ) -> None:
+        self._job, self._reader, self._engine = job, reader, engine
+        self._writer, self._passthrough, self._progress = writer, passthrough, progress
+        self._read: BoundedQueue[TimedPicture] = BoundedQueue(_QUEUE)
+        self._painted: BoundedQueue[TimedPicture] = BoundedQueue(_QUEUE)
+        self._crew = Crew()
+        self._interrupted = False
+        """Written by the caller's thread before it wakes the others."""
+        self._incomplete: str | None = None
+        self._paint_ns = 0
+        self.frames = 0
+        """Pictures written."""
+
+    def run(self) -> VideoSummary:
+        began_ns = now_ns()
+        with self._crew as crew:
+            crew.on_stop(self._read.abort)
+            crew.on_stop(self._painted.abort)
+            try:
+                crew.start("read", self._reading)
+                crew.start("paint", self._painting)
+                crew.start("write", self._writing)
+                crew.wait()
+            except KeyboardInterrupt:
+                self._interrupted = True
+                self._read.abort()
+                crew.wait()
+        seconds = (now_ns() - began_ns) / 1e9
+        spec = self._engine.spec
+        return VideoSummary(
+            output=self._job.target,
+            frames=self.frames,
+            size=spec.output_size,
+            seconds=round(seconds, 3),
+            fps=round(self.frames / seconds, 2),
+            stage_seconds={
+                "read": round(self._reader.busy_ns / 1e9, 3),
+                "paint": round(self._paint_ns / 1e9, 3),
+                "write": round(self._writer.busy_ns / 1e9, 3),
+            },
+            codec="",
+            backend=spec.backend,
+            precision=spec.precision,
+            interrupted=self._interrupted,
+            incomplete=None if self._interrupted else self._incomplete,
+        )
+
+    def _reading(self) -> None:
+        for timed in self._reader.pictures():
+            self._read.put(timed)
+        self._incomplete = self._reader.missing()
+        self._read.close()
+
+    def _painting(self) -> None:
+        painter = Painter(self._engine)
+        waiting: deque[TimedPicture] = deque()
+
+        def collect() -> None:
+            began_ns = now_ns()
+            picture = painter.collect()
+            self._paint_ns += now_ns() - began_ns
+            self._painted.put(dataclasses.replace(waiting.popleft(), picture=picture))
+
+        while True:
+            try:
+                timed = self._read.get()
+            except Closed:
+                break
+            began_ns = now_ns()
+            painter.submit(timed.picture, self._job.treatment)
+            self._paint_ns += now_ns() - began_ns
+            waiting.append(timed)
+            if painter.in_flight == painter.depth:
+                collect()
+        while waiting and not self._crew.stopping.is_set():
+            collect()
+        self._painted.close()
+
+    def _writing(self) -> None:
+        rate, expected = Rate(), self._reader.expected_frames
+        while True:
+            try:
+                timed = self._painted.get()
+            except Closed:
+                break
+            self._writer.write(timed.picture, pts=timed.pts, duration=timed.duration)
+            self.frames += 1
+            with self._writer.errors():
+                self._passthrough.advance(self._writer.end_s)
+            rate.tick(now_ns())
+            if self._progress is not None:
+                self._progress(self.frames, expected, rate.per_second())
+        if self._crew.stopping.is_set() or not self.frames:
+            return
+        began_ns = now_ns()
+        cut_s: Fraction | None = self._writer.end_s if self._interrupted else None
+        with self._writer.errors():
+            self._passthrough.finish(cut_s)
+        self._writer.finish()
+        self._writer.busy_ns += now_ns() - began_ns

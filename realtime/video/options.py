@@ -1,0 +1,108 @@
+"""What is to be done to a video file, and what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+from engines.backends import AUTO
+from engines.contract import EngineOptions
+from engines.errors import BadInputError
+from engines.net_file import NetFile
+from realtime.painter import Treatment
+
+__all__ = ["VideoJob", "VideoSummary", "parse_size", "parse_time"]
+
+_LARGEST_SIDE = 16384
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class VideoJob:
+    """One video file to be painted or enlarged."""
+
+    source: Path
+    target: Path
+    """Its ending says what kind of file is written: one of writer.CONTAINERS."""
+    net: NetFile
+    treatment: Treatment
+    start_s: Fraction | None = None
+    """The first frame is the first one at or after this time."""
+    end_s: Fraction | None = None
+    """The last frame is the last one before this time."""
+    size: tuple[int, int] | None = None
+    """(width, height) of the frames that the net sees, upright; None: those of the video."""
+    codec: str | None = None
+    """A name from encoders.CODECS; None: h264, or vp9 in a .webm file."""
+    crf: int | None = None
+    """Quality: lower is better and larger. None: the codec's usual one."""
+    preset: str | None = None
+    """The encoder's own word for how much time it takes. None: a fast one."""
+    overwrite: bool = False
+    backend: str = AUTO
+    engine: EngineOptions = field(default_factory=EngineOptions)
+
+    def __post_init__(self) -> None:
+        for name, value in (("start", self.start_s), ("end", self.end_s)):
+            if value is not None and value < 0:
+                raise BadInputError(f"{name} is a time from 0 on, got {float(value):g} s")
+        if self.end_s is not None and self.end_s <= (self.start_s or 0):
+            raise BadInputError(
+                f"the end comes after the start, got {float(self.start_s or 0):g} s to {float(self.end_s):g} s"
+            )
+        if self.size is not None and not all(16 <= side <= _LARGEST_SIDE for side in self.size):
+            raise BadInputError(f"a size is 16x16 to {_LARGEST_SIDE}x{_LARGEST_SIDE}, got {_spoken(self.size)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoSummary:
+    """What was done to a video file."""
+
+    output: Path
+    frames: int
+    size: tuple[int, int]
+    """(width, height) of the output."""
+    seconds: float
+    """From the first frame read to the finished file; making the engine is not in it."""
+    fps: float
+    """Frames over `seconds`."""
+    stage_seconds: Mapping[str, float]
+    """How long each stage was at work: they overlap, so they sum to more than `seconds`."""
+    codec: str
+    """The encoder."""
+    backend: str
+    precision: str
+    notices: tuple[str, ...] = ()
+    interrupted: bool = False
+    """Stopped early on request; the output holds what was done."""
+    incomplete: str | None = None
+    """Why not all of the source could be read, if so; the output holds what could."""
+
+
+def parse_time(text: str) -> Fraction:
+    """Seconds, exactly, from `12.5`, `1:02.5` or `1:00:02.5`. Raises BadInputError."""
+    parts = text.strip().split(":")
+    try:
+        numbers = [Fraction(part) for part in parts]
+    except (ValueError, ZeroDivisionError):
+        numbers = []
+    well_formed = 1 <= len(numbers) <= 3 and not set(text) & set("eE/_")
+    if not well_formed or any(n < 0 for n in numbers) or any(n >= 60 for n in numbers[1:]):
+        raise BadInputError(f"a time is seconds or h:m:s, such as 12.5 or 1:02:30, got {text!r}")
+    total = Fraction(0)
+    for number in numbers:
+        total = total * 60 + number
+    return total
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """(width, height) from `640x360`. Raises BadInputError."""
+    width, cross, height = text.lower().partition("x")
+    if not (cross and width.isascii() and width.isdigit() and height.isascii() and height.isdigit()):
+        raise BadInputError(f"a size is WIDTHxHEIGHT, such as 640x360, got {text!r}")
+    return int(width), int(height)
+
+
+def _spoken(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"

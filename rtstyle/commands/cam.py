@@ -1,0 +1,148 @@
+"""rtstyle cam: a camera, a stream or a clip, painted as it comes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from rtstyle.commands.options import (
+    BackendOption,
+    JsonOption,
+    KeepColorsOption,
+    NetOption,
+    StrengthOption,
+    StyleOption,
+)
+
+if TYPE_CHECKING:
+    import threading
+
+    from realtime.live.summary import CamSummary
+
+__all__ = ["cam"]
+
+
+def cam(
+    *,
+    source: Annotated[
+        str,
+        typer.Option(
+            "--source", help="A camera (0, /dev/video0), an address (http://, rtsp://), a video file, or test-pattern."
+        ),
+    ] = "0",
+    style: StyleOption = None,
+    net: NetOption = None,
+    strength: StrengthOption = 1.0,
+    keep_colors: KeepColorsOption = False,
+    size: Annotated[
+        Optional[str],  # noqa: UP045 (typer reads it at run time)
+        typer.Option("--size", help="WIDTHxHEIGHT, asked of the camera; other frames are scaled and cut to it."),
+    ] = None,
+    fps: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option("--fps", help="Asked of the camera; the test pattern keeps it (without: as fast as painted)."),
+    ] = None,
+    loop: Annotated[bool, typer.Option("--loop", help="Start a file again at its end.")] = False,
+    stall: Annotated[
+        float, typer.Option("--stall", help="Seconds without anything new before a camera is opened again.")
+    ] = 5.0,
+    mirror: Annotated[bool, typer.Option("--mirror", help="As in a mirror.")] = False,
+    backend: BackendOption = "auto",
+    record: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--record", help="Record to this .mp4 file, with true timestamps."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="--record may replace a file.")] = False,
+    folder: Annotated[
+        Path, typer.Option("--folder", help="Where snapshots and recordings made by key press go.")
+    ] = Path(),
+    virtual_camera: Annotated[
+        bool, typer.Option("--virtual-camera", help="Send the pictures to a virtual camera, for meetings.")
+    ] = False,
+    headless: Annotated[bool, typer.Option("--headless", help="No window.")] = False,
+    frames: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--frames", help="End after so many shown frames."),
+    ] = None,
+    seconds: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option("--seconds", help="End after so many seconds."),
+    ] = None,
+    list_cameras: Annotated[bool, typer.Option("--list", help="List the cameras and exit.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Paint a camera, a stream or a clip live, in a window; h shows the keys.
+
+    Example: rtstyle cam --style wave --mirror
+    """
+    import json
+    import threading
+
+    if list_cameras:
+        _list(as_json)
+        return
+
+    from realtime.live.options import CamOptions, parse_size
+    from realtime.live.session import run_camera
+
+    options = CamOptions(
+        source=source,
+        style=style,
+        net=net,
+        strength=strength,
+        keep_colors=keep_colors,
+        size=None if size is None else parse_size(size),
+        fps=fps,
+        loop=loop,
+        stall_s=stall,
+        mirror=mirror,
+        backend=backend,
+        record=record,
+        force=force,
+        folder=folder,
+        virtual_camera=virtual_camera,
+        headless=headless,
+        frames=frames,
+        seconds=seconds,
+    )
+    stop = threading.Event()
+    _stop_on_signals(stop)
+    summary: CamSummary = run_camera(options, notify=_notify, stop=stop)
+    typer.echo(json.dumps(summary.as_dict(), indent=2) if as_json else summary.line())
+    if summary.interrupted:
+        raise typer.Exit(130)
+
+
+def _notify(text: str) -> None:
+    typer.echo(f"rtstyle: {text}", err=True)
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    """The first Ctrl-C or SIGTERM asks for a clean finish; a second one does not wait for it."""
+    import signal
+
+    def ask(number: int, frame: object) -> None:  # noqa: ARG001 (Python's)
+        stop.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    for name in ("SIGINT", "SIGTERM"):
+        signal.signal(getattr(signal, name), ask)
+
+
+def _list(as_json: bool) -> None:
+    import json
+
+    from realtime.live.cameras import cameras, cure_for_no_camera, probe
+
+    found = [(camera, probe(camera.path)) for camera in cameras()]
+    if as_json:
+        rows = [{"source": c.source, "path": c.path, "name": c.name, "size": size} for c, size in found]
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    for camera, size in found:
+        can = f"{size[0]}x{size[1]}" if size else "cannot be opened: in use, or no right to"
+        typer.echo(f"{camera.source}  {camera.path}  {camera.name}  {can}")
+    if not found:
+        typer.echo(f"no camera found: {cure_for_no_camera()}")

@@ -1,0 +1,218 @@
+"""Run by test_stand_in.py in a process whose libcuda.so.1 is the stand-in: the real bindings, our engine code.
+
+Not collected by itself: there is no GPU behind any of it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engines.backends import open_engine, reports
+from engines.contract import EngineOptions, EngineSpec
+from engines.errors import BackendError
+from engines.library import Library
+from engines.net_file import NetFile
+from engines.nvidia import cuda as cuda_module
+from engines.nvidia import open as opener
+from engines.nvidia.agreement import trial_pictures, trial_style
+from engines.nvidia.cuda import Cuda, open_cuda
+from engines.nvidia.driver import find_gpu
+from engines.nvidia.engine import TensorRtEngine
+from engines.nvidia.store import EngineStore
+from tests.engines.nvidia.cpu_runtime import cpu_runtime
+from tests.engines.nvidia.cuda_contract import CONTRACT
+
+SIZE = (62, 46)  # no multiple of 4: the frames are padded
+
+
+@pytest.fixture(params=cuda_module.BINDINGS)
+def binding(request: pytest.FixtureRequest) -> str:
+    if not cuda_module._found(cuda_module.BINDINGS[request.param]):
+        pytest.skip(f"{request.param} is not installed")
+    return str(request.param)
+
+
+@pytest.fixture
+def cuda(binding: str) -> Iterator[Cuda]:
+    opened = open_cuda(binding)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def net() -> NetFile:
+    return Library().net("fast")
+
+
+def live() -> int:
+    return int(ctypes.CDLL("libcuda.so.1").standin_live())
+
+
+@pytest.mark.parametrize("holds", CONTRACT, ids=lambda check: check.__name__)
+def test_contract(cuda: Cuda, holds: Callable[[Cuda], None]) -> None:
+    holds(cuda)
+
+
+def test_closing_gives_everything_back() -> None:
+    before = live()
+    cuda = open_cuda("cuda-bindings")
+    stream = cuda.stream()
+    buffer, array, event = cuda.device(64), cuda.pinned((64,), np.uint8), cuda.event()
+    stream.record(event)
+    stream.capture(lambda: stream.copy_in(buffer, array))
+    assert live() > before
+    cuda.close()
+    assert live() == before
+
+
+@pytest.mark.parametrize(
+    ("failure", "text"),
+    [
+        ("cuMemAlloc:2", "out of memory"),
+        ("cuMemcpyHtoDAsync:700", "lost"),
+        ("cuEventRecord:999", "lost"),
+        ("cuDevicePrimaryCtxRetain:100", "no GPU"),
+    ],
+)
+def test_what_cuda_says_becomes_one_line_that_names_the_cpu(
+    failure: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = live()
+    monkeypatch.setenv("STANDIN_FAIL", failure)
+    with pytest.raises(BackendError, match=text) as caught:  # noqa: PT012
+        cuda = open_cuda("cuda-bindings")
+        try:
+            stream = cuda.stream()
+            stream.copy_in(cuda.device(16), cuda.pinned((16,), np.uint8))
+            stream.record(cuda.event())
+        finally:
+            cuda.close()
+    assert "--backend openvino" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert live() == before
+
+
+def test_the_gpu_is_found_by_asking_the_driver() -> None:
+    gpu = find_gpu.__wrapped__()
+    assert (gpu.name, gpu.target, gpu.memory, gpu.driver) == ("Stand-in GPU", "sm89", 8 << 30, "13.0")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "text"),
+    [
+        ("STANDIN_GPUS", "0", "no GPU"),
+        ("STANDIN_DRIVER", "11040", "too old .CUDA 11.4"),
+        ("STANDIN_FAIL", "cuInit:803", "driver does not fit"),
+        ("STANDIN_FAIL", "cuInit:34", "stub"),
+    ],
+)
+def test_a_driver_that_cannot_be_used_is_said_so(
+    variable: str, value: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(BackendError, match=text) as caught:
+        find_gpu.__wrapped__()
+    assert "--backend openvino" in str(caught.value)
+
+
+def test_auto_prefers_the_gpu_and_imports_neither_torch_nor_tensorrt_to_say_so() -> None:
+    import sys
+
+    found = {report.name: report for report in reports()}
+    assert found["torch"].usable == cuda_module._found("torch")
+    assert found["tensorrt-rtx"].usable == cuda_module._found("tensorrt_rtx")
+    assert not {"torch", "tensorrt", "tensorrt_rtx"} & set(sys.modules)
+
+
+def _engine(net: NetFile, name: str, cuda: Cuda, jit_path: Path | None = None, depth: int = 2) -> tuple[Any, Any]:
+    runtime, faults = cpu_runtime(name, net)
+    spec = EngineSpec(net=net.spec, size=SIZE, backend=name, device="Stand-in GPU", precision="f32")
+    return (lambda: TensorRtEngine(spec, depth, runtime, cuda, b"plan", jit_path=jit_path)), faults
+
+
+@pytest.mark.parametrize("name", ["tensorrt", "tensorrt-rtx"])
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_every_picture_is_that_of_its_frame(net: NetFile, name: str, depth: int, cuda: Cuda) -> None:
+    style = trial_style(net)
+    options = EngineOptions(precision="f32", depth=1)
+    frames = [np.roll(trial_pictures(SIZE)[3], 5 * n, axis=1) for n in range(7)]
+    make, _ = _engine(net, name, cuda, depth=depth)
+    with make() as engine, open_engine(net, SIZE, backend="openvino", options=options) as reference:
+        pictures = []
+        for number, frame in enumerate(frames):
+            if number >= depth:
+                pictures.append(engine.collect())
+            engine.submit(frame, style)
+        pictures += [engine.collect() for _ in range(depth)]
+        for frame, picture in zip(frames, pictures, strict=True):
+            reference.submit(frame, style)
+            np.testing.assert_array_equal(picture, reference.collect())
+        assert all(ms > 0 for ms in engine.stages_ms().values())
+
+
+def test_an_engine_gives_all_back_when_it_is_closed_and_when_it_cannot_be_made(net: NetFile) -> None:
+    before = live()
+    make, faults = _engine(net, "tensorrt", open_cuda("cuda-bindings"))
+    make().close()
+    assert live() == before
+    for fault in ("refuses", "no_memory", "fails"):
+        make, faults = _engine(net, "tensorrt", open_cuda("cuda-bindings"))
+        setattr(faults, fault, True)
+        with pytest.raises(BackendError, match="--backend openvino"):
+            make()
+        assert live() == before
+
+
+def test_a_frame_that_fails_is_an_error_and_the_engine_can_still_be_closed(net: NetFile) -> None:
+    before = live()
+    make, faults = _engine(net, "tensorrt-rtx", open_cuda("cuda-bindings"))
+    engine = make()
+    faults.fails = True
+    with pytest.raises(BackendError, match="failed on a frame"):
+        engine.submit(trial_pictures(SIZE)[3], trial_style(net))
+    engine.close()
+    assert live() == before
+
+
+def test_what_was_compiled_on_the_gpu_is_kept_and_taken_again(net: NetFile, tmp_path: Path) -> None:
+    for _ in range(2):
+        make, faults = _engine(net, "tensorrt-rtx", open_cuda("cuda-bindings"), tmp_path / "x.jit")
+        make().close()
+    assert faults.caches_taken == [b"compiled on this GPU"]
+
+
+def test_an_engine_is_built_once_checked_once_and_found_again(
+    net: NetFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    trt = pytest.importorskip("tensorrt_rtx")
+    runtime, faults = cpu_runtime("tensorrt-rtx", net, trt)
+    monkeypatch.setattr(opener, "load_runtime", lambda _: runtime)
+    options = EngineOptions(cache=tmp_path)
+
+    def use() -> str:
+        caplog.clear()
+        with open_engine(net, SIZE, backend="tensorrt-rtx", options=options) as engine:
+            engine.submit(trial_pictures(SIZE)[3], trial_style(net))
+            assert engine.collect().shape == (SIZE[1], SIZE[0], 3)
+        return caplog.text
+
+    assert "compiles net fast" in use()
+    store = EngineStore(tmp_path / opener.STORE_FOLDER)
+    stored = store.entries()[0]
+    assert stored.checked["Stand-in GPU"] > 45
+    assert "compiles" not in use()
+    stored.path.write_bytes(b"x" + stored.path.read_bytes()[1:])
+    text = use()
+    assert "damaged" in text
+    assert "compiles" in text
+    store.remove(store.files_of(store.entries()[0]))
+    faults.paints_wrong = True
+    with pytest.raises(BackendError, match="does not paint what the CPU paints"):
+        use()
+    assert store.entries()[0].checked == {}

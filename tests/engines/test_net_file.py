@@ -1,0 +1,373 @@
+from __future__ import annotations
+
+import contextlib
+import io
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+
+from engines.errors import NetFileError
+from engines.library import shipped_folder
+from engines.net_file import NetSpec, net_from_model, read_net, write_net
+from tests.engines.nets import identity_model, tint_model, tint_net
+
+SPEC = NetSpec(name="tint", kind="style", style_length=3)
+
+
+def test_a_net_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    spec = NetSpec(
+        name="tint-2.a",
+        kind="style",
+        size_multiple=4,
+        style_length=3,
+        margin=48,
+        licence="MIT",
+        training={"steps": 100, "photos": ["ä", 'b"'], "nested": {"rate": 1e-3}},
+    )
+    net = net_from_model(tint_model(), spec)
+    write_net(tmp_path / "deep" / "tint.onnx", net)
+    read = read_net(tmp_path / "deep" / "tint.onnx")
+    assert (read.spec, read.model, read.digest) == (net.spec, net.model, net.digest)
+    assert read.path == tmp_path / "deep" / "tint.onnx"
+
+
+def test_the_shipped_nets_are_net_files() -> None:
+    found = sorted(shipped_folder().glob("*.onnx"))
+    assert found
+    for path in found:
+        assert read_net(path).spec.name == path.stem
+
+
+def test_equal_weights_give_an_equal_digest_whatever_the_exporter_left_behind() -> None:
+    model = tint_model()
+    model.doc_string = "made at /home/somebody"
+    model.metadata_props.add(key="source", value="/home/somebody/net.py")
+    model.graph.node[2].doc_string = "/home/somebody/net.py(12)"
+    model.graph.node[2].metadata_props.add(key="trace", value="/home/somebody/net.py(12)")
+    net = net_from_model(model, SPEC)
+    assert net.digest == net_from_model(tint_model(), SPEC).digest
+    assert b"somebody" not in net.model
+
+
+def test_other_weights_give_another_digest() -> None:
+    model = tint_model()
+    model.graph.initializer[0].CopyFrom(
+        numpy_helper.from_array(2 * numpy_helper.to_array(model.graph.initializer[0]), "weight")
+    )
+    assert net_from_model(model, SPEC).digest != net_from_model(tint_model(), SPEC).digest
+
+
+class _Bomb:
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.touch, (self.target,))
+
+
+def _zip() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("data.pkl", pickle.dumps({}))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\n", b"not a net", b"\x89PNG\r\n\x1a\n" + bytes(100), bytes(4096), _zip(), pickle.dumps([1.0] * 100)],
+    ids=["empty", "newline", "text", "png", "zeros", "zip", "pickle"],
+)
+def test_what_is_not_onnx_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "net.onnx"
+    path.write_bytes(content)
+    with pytest.raises(NetFileError, match=r"net\.onnx: expected an ONNX file"):
+        read_net(path)
+
+
+def test_a_pickle_called_onnx_is_refused_and_never_runs(tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    path.write_bytes(pickle.dumps(_Bomb(tmp_path / "boom")))
+    with pytest.raises(NetFileError):
+        read_net(path)
+    assert not (tmp_path / "boom").exists()
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NetFileError, match="cannot be read: No such file"):
+        read_net(tmp_path / "none.onnx")
+
+
+def test_a_folder_or_a_device_is_refused(tmp_path: Path) -> None:
+    for path in (tmp_path, Path("/dev/zero")):
+        with pytest.raises(NetFileError, match="expected a file"):
+            read_net(path)
+
+
+def test_a_name_that_no_file_can_have_is_refused() -> None:
+    with pytest.raises(NetFileError, match="cannot be read"):
+        read_net("a\0b.onnx")
+
+
+def test_plain_onnx_is_refused_with_the_way_to_import_it(tmp_path: Path) -> None:
+    onnx.save(tint_model(), tmp_path / "plain.onnx")
+    with pytest.raises(NetFileError, match=r"rtstyle styles import .*plain\.onnx"):
+        read_net(tmp_path / "plain.onnx")
+
+
+def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path: Path) -> None:
+    content = tint_net().model
+    path = tmp_path / "net.onnx"
+    for length in range(0, len(content), 7):
+        path.write_bytes(content[:length])
+        with pytest.raises(NetFileError):
+            read_net(path)
+
+
+_CONTENT = tint_net().model
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    places=st.lists(st.integers(0, len(_CONTENT) - 1), min_size=1, max_size=6), values=st.binary(min_size=6, max_size=6)
+)
+def test_a_damaged_file_is_read_or_refused_and_nothing_else(
+    tmp_path_factory: pytest.TempPathFactory, places: list[int], values: bytes
+) -> None:
+    damaged = bytearray(_CONTENT)
+    for place, value in zip(places, values, strict=False):
+        damaged[place] = value
+    path = tmp_path_factory.getbasetemp() / "damaged.onnx"
+    path.write_bytes(damaged)
+    with contextlib.suppress(NetFileError):
+        read_net(path)
+
+
+def _set(key: str, value: str | None) -> Callable[[onnx.ModelProto], None]:
+    def change(model: onnx.ModelProto) -> None:
+        kept = {prop.key: prop.value for prop in model.metadata_props}
+        kept.pop("rtstyle." + key)
+        if value is not None:
+            kept["rtstyle." + key] = value
+        del model.metadata_props[:]
+        for name, text in kept.items():
+            model.metadata_props.add(key=name, value=text)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("format", "2", "net format 1 is expected, this file has format '2'"),
+        ("format", "", "net format 1 is expected"),
+        ("kind", "music", "the kind of a net is one of style, upscale"),
+        ("kind", None, "the metadata has no rtstyle.kind"),
+        ("name", "", "a net's name"),
+        ("name", "../../etc/passwd", "a net's name"),
+        ("name", "a,b", "a net's name"),
+        ("name", "a:0.5", "a net's name"),
+        ("name", "a\nb", "a net's name"),
+        ("scale", "0", "scale of a net is 1 to 8"),
+        ("scale", "two", "wrong metadata"),
+        ("size_multiple", "65", "size_multiple of a net is 1 to 64"),
+        ("size_multiple", None, "the metadata has no rtstyle.size_multiple"),
+        ("style_length", "-1", "style_length of a net is 0 to"),
+        ("style_length", "0", "expected inputs frame"),
+        ("style_length", "4", r"expected inputs .*style float \(1, 4\), found .*style float \(1, 3\)"),
+        ("margin", "nan", "wrong metadata"),
+        ("training", "{", "wrong metadata"),
+        ("training", "[]", "training facts are not a JSON object"),
+        ("licence", None, "the metadata has no rtstyle.licence"),
+    ],
+)
+def test_wrong_metadata_is_refused(tmp_path: Path, key: str, value: str | None, said: str) -> None:
+    with pytest.raises(NetFileError, match=said):
+        _read_changed(tmp_path, _set(key, value))
+
+
+def _frame_float(model: onnx.ModelProto) -> None:
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.FLOAT
+
+
+def _fixed_size(model: onnx.ModelProto) -> None:
+    model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 480
+
+
+def _planes_first(model: onnx.ModelProto) -> None:
+    dims = model.graph.output[0].type.tensor_type.shape.dim
+    dims[1].dim_value, dims[3].dim_param = 3, "w"
+
+
+def _unknown_type(model: onnx.ModelProto) -> None:
+    model.graph.input[0].type.tensor_type.elem_type = 99
+
+
+def _more_inputs(model: onnx.ModelProto) -> None:
+    model.graph.input.append(helper.make_tensor_value_info("more", TensorProto.FLOAT, [1]))
+
+
+def _other_output(model: onnx.ModelProto) -> None:
+    model.graph.output[0].name = "bytes"
+
+
+@pytest.mark.parametrize(
+    "change", [_frame_float, _fixed_size, _planes_first, _unknown_type, _more_inputs, _other_output]
+)
+def test_other_inputs_and_outputs_are_refused(tmp_path: Path, change: Callable[[onnx.ModelProto], None]) -> None:
+    with pytest.raises(NetFileError, match=r"expected (inputs|outputs)"):
+        _read_changed(tmp_path, change)
+
+
+def _nan(model: onnx.ModelProto) -> None:
+    values = numpy_helper.to_array(model.graph.initializer[0]).copy()
+    values[0, 0] = np.nan
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(values, "weight"))
+
+
+def _infinite(model: onnx.ModelProto) -> None:
+    values = numpy_helper.to_array(model.graph.initializer[0]).copy()
+    values[0, 0] = np.inf
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(values, "weight"))
+
+
+def _constant_nan(model: onnx.ModelProto) -> None:
+    tensor = numpy_helper.from_array(np.array(np.nan, np.float32))
+    model.graph.node.insert(0, helper.make_node("Constant", [], ["never used"], value=tensor))
+
+
+def _short_weights(model: onnx.ModelProto) -> None:
+    model.graph.initializer[0].raw_data = model.graph.initializer[0].raw_data[:-4]
+
+
+def _long_weights(model: onnx.ModelProto) -> None:
+    model.graph.initializer[0].raw_data += bytes(4)
+
+
+def _unknown_weights(model: onnx.ModelProto) -> None:
+    model.graph.initializer[0].data_type = 99
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (_nan, "NaN or infinity"),
+        (_infinite, "NaN or infinity"),
+        (_constant_nan, "NaN or infinity"),
+        (_short_weights, "damaged"),
+        (_long_weights, "damaged"),
+        (_unknown_weights, "damaged"),
+    ],
+)
+def test_wrong_weights_are_refused(tmp_path: Path, change: Callable[[onnx.ModelProto], None], said: str) -> None:
+    with pytest.raises(NetFileError, match=said):
+        _read_changed(tmp_path, change)
+
+
+def _outside(model: onnx.ModelProto) -> None:
+    tensor = model.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="/etc/passwd")
+
+
+def _constant_outside(model: onnx.ModelProto) -> None:
+    tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[1], data_location=TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value="weights.bin")
+    model.graph.node.insert(0, helper.make_node("Constant", [], ["never used"], value=tensor))
+
+
+def _custom_domain(model: onnx.ModelProto) -> None:
+    model.opset_import.append(helper.make_opsetid("com.example", 1))
+
+
+def _custom_operator(model: onnx.ModelProto) -> None:
+    model.graph.node[0].domain = "com.example"
+
+
+def _subgraph(model: onnx.ModelProto) -> None:
+    one = helper.make_tensor_value_info("one", TensorProto.FLOAT, [])
+    branch = helper.make_graph([helper.make_node("Constant", [], ["one"], value_float=1.0)], "branch", [], [one])
+    node = helper.make_node("If", ["condition"], ["never used"], then_branch=branch, else_branch=branch)
+    model.graph.node.append(node)
+
+
+def _function(model: onnx.ModelProto) -> None:
+    node = helper.make_node("Identity", ["a"], ["b"])
+    model.functions.append(helper.make_function("local", "f", ["a"], ["b"], [node], [helper.make_opsetid("", 18)]))
+
+
+def _sparse(model: onnx.ModelProto) -> None:
+    values = numpy_helper.from_array(np.ones(1, np.float32), "sparse")
+    places = numpy_helper.from_array(np.zeros(1, np.int64), "places")
+    model.graph.sparse_initializer.append(helper.make_sparse_tensor(values, places, [8]))
+
+
+def _training(model: onnx.ModelProto) -> None:
+    model.training_info.add()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (_outside, "weights must be inside the file"),
+        (_constant_outside, "weights must be inside the file"),
+        (_custom_domain, "only standard ONNX operators are allowed, found 'com.example'"),
+        (_custom_operator, "only standard ONNX operators are allowed, found com.example.Cast"),
+        (_subgraph, "If with a graph inside"),
+        (_function, "not allowed in a net file"),
+        (_sparse, "not allowed in a net file"),
+        (_training, "not allowed in a net file"),
+    ],
+)
+def test_what_is_outside_the_file_and_the_standard_is_refused(
+    tmp_path: Path, change: Callable[[onnx.ModelProto], None], said: str
+) -> None:
+    with pytest.raises(NetFileError, match=said):
+        _read_changed(tmp_path, change)
+
+
+def _broken_edge(model: onnx.ModelProto) -> None:
+    model.graph.node[2].input[0] = "nowhere"
+
+
+def _unknown_operator(model: onnx.ModelProto) -> None:
+    model.graph.node[2].op_type = "Paint"
+
+
+def _future_opset(model: onnx.ModelProto) -> None:
+    model.opset_import[0].version = 9999
+
+
+@pytest.mark.parametrize("change", [_broken_edge, _unknown_operator, _future_opset])
+def test_an_invalid_graph_is_refused(tmp_path: Path, change: Callable[[onnx.ModelProto], None]) -> None:
+    with pytest.raises(NetFileError, match=r"not a valid ONNX graph|opset 1 to .* is expected, found 9999"):
+        _read_changed(tmp_path, change)
+
+
+def test_a_graph_without_nodes_is_refused(tmp_path: Path) -> None:
+    def empty(model: onnx.ModelProto) -> None:
+        del model.graph.node[:]
+
+    with pytest.raises(NetFileError, match="found no graph"):
+        _read_changed(tmp_path, empty)
+
+
+def test_a_model_that_does_not_fit_its_spec_is_refused_before_it_is_written() -> None:
+    with pytest.raises(NetFileError, match="expected inputs"):
+        net_from_model(identity_model(), SPEC)
+
+
+def _read_changed(folder: Path, change: Callable[[onnx.ModelProto], None]) -> None:
+    model = onnx.load_model_from_string(tint_net().model)
+    change(model)
+    path = folder / "changed.onnx"
+    path.write_bytes(model.SerializeToString())
+    read_net(path)

@@ -1,0 +1,42 @@
+import pytest
+import torch
+
+from train.loss_networks import LossNetwork, loss_network
+from train.sr.adversary import Discriminator, judge_loss, maker_loss
+from train.sr.objective import feature_loss, pixel_loss
+
+
+@pytest.fixture(scope="module")
+def network() -> LossNetwork:
+    return loss_network("vgg19")
+
+
+def test_pixel_loss_weighs_luma_more_than_colour() -> None:
+    grey = torch.full((1, 3, 8, 8), 0.5)
+    lighter = grey + 0.1
+    tinted = grey + torch.tensor([0.1, 0.1 * -65.481 / 128.553, 0.0]).view(1, 3, 1, 1)
+    assert pixel_loss(lighter, grey).item() == pytest.approx((219 / 255 + 0.25) * 0.1, rel=1e-3)
+    assert pixel_loss(tinted, grey) < 0.3 * pixel_loss(lighter, grey)
+
+
+def test_losses_of_equal_pictures_are_nearly_none(network: LossNetwork) -> None:
+    picture = torch.rand(1, 3, 32, 32)
+    assert pixel_loss(picture, picture) < 0.002
+    assert feature_loss(picture, picture, network) == 0
+
+
+def test_feature_loss_sends_gradients_to_what_was_made(network: LossNetwork) -> None:
+    made = torch.rand(1, 3, 32, 32, requires_grad=True)
+    feature_loss(made, torch.rand(1, 3, 32, 32), network).backward()
+    assert made.grad is not None
+    assert made.grad.abs().sum() > 0
+
+
+def test_the_sides_of_the_adversarial_game_want_opposite_scores() -> None:
+    high, low = torch.full((2, 1, 4, 4), 3.0), torch.full((2, 1, 4, 4), -3.0)
+    assert judge_loss(real=high, made=low) < judge_loss(real=low, made=high)
+    assert maker_loss(real=high, made=low) > maker_loss(real=low, made=high)
+
+
+def test_the_discriminator_scores_pieces() -> None:
+    assert Discriminator()(torch.rand(2, 3, 96, 96)).shape == (2, 1, 12, 12)
