@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -44,6 +45,8 @@ class EngineOptions:
     """CPU threads."""
     cache: Path | None = None
     """Folder for compiled nets; None: none are kept."""
+    cancelled: threading.Event | None = None
+    """Set by the caller to stop a build that takes long: making the engine then raises BackendError."""
 
     def __post_init__(self) -> None:
         if self.precision is not None and self.precision not in PRECISIONS:

@@ -51,7 +51,7 @@ def typed_from_net(net: NetFile) -> NetFile:
 
 
 def check_typing(net: NetFile) -> None:
-    """Prove by structure that no statistic sees float16 and that nothing but Cast touches uint8. Raises NetFileError."""
+    """Prove by structure that no statistic sees float16 and only Cast touches uint8. Raises NetFileError."""
     import onnx
 
     model = onnx.load_model_from_string(net.model)

@@ -82,7 +82,7 @@ def _with_onnxruntime(model: bytes, painter: EngineSpec) -> Measure:
 def _measured_with(run: Callable[[dict[str, NDArray[Any]]], NDArray[Any]], names: list[str], backend: str) -> Measure:
     def measure(tile: Picture, style: StyleVector, window: NDArray[np.float32]) -> NDArray[np.float64]:
         try:
-            feed = {"frame": tile[None], "style": style[None], "window": window}
+            feed: dict[str, NDArray[Any]] = {"frame": tile[None], "style": style[None], "window": window}
             moments = run({name: feed[name] for name in names})  # the first layer's graph takes no style
         except Exception as error:  # as above
             raise BackendError(f"{backend} failed on a tile: {error}") from error

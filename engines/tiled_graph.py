@@ -5,7 +5,7 @@ Only operators that exist unchanged since opset 11 are used, and the model keeps
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,7 @@ class GraphParts:
     def integers(self, *values: int) -> str:
         return self.constant(np.array(values, np.int64))
 
-    def node(self, operator: str, *inputs: str, output: str | None = None, **attributes: int) -> str:
+    def node(self, operator: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
         """Append a node with one output; returns the output's name."""
         from onnx import helper
 

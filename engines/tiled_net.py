@@ -202,7 +202,8 @@ def _measuring_model(model: onnx.ModelProto, x: str) -> bytes:
         initializer=[tensor for tensor in model.graph.initializer if tensor.name in wanted] + parts.constants,
     )
     measuring = onnx.helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
-    return measuring.SerializeToString()
+    content: bytes = measuring.SerializeToString()
+    return content
 
 
 def _epsilon(node: onnx.NodeProto) -> float:

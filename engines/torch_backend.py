@@ -10,7 +10,7 @@ import importlib.util
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from engines.contract import EngineOptions, EngineSpec
 from engines.errors import BackendError, MissingPackageError
@@ -69,6 +69,7 @@ def _make_engine(net: NetFile, spec: EngineSpec, depth: int) -> GpuEngine:
     import torch
 
     from engines.fp16 import half_from_net
+    from engines.nvidia.cuda import Cuda
     from engines.nvidia.cuda_torch import open_device, translated
     from engines.nvidia.gpu_engine import GpuEngine
     from engines.nvidia.slots import Slot
@@ -108,7 +109,7 @@ def _make_engine(net: NetFile, spec: EngineSpec, depth: int) -> GpuEngine:
             self._module = None
 
     with _settings(torch, spec.precision):
-        return TorchEngine(spec, depth, open_device())
+        return TorchEngine(spec, depth, cast(Cuda, open_device()))
 
 
 @contextmanager

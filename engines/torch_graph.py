@@ -22,6 +22,10 @@ __all__ = ["GraphModule", "load_graph"]
 
 Values = dict[str, Any]
 
+_READ_ON_HOST = ("Pad", "Resize")
+"""Operators whose second and third input (sizes, scales, a fill value) are needed on the host: reading them back from a
+GPU would stop its stream, and cannot be recorded into a CUDA graph."""
+
 
 class GraphModule:
     """Runs a graph, node by node, on one device. Weights are there from the start; nothing is kept between runs."""
@@ -56,16 +60,15 @@ def load_graph(net: NetFile, device: str) -> GraphModule:
             )
         attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
         steps.append((known[node.op_type], node, attributes))
+    on_host = {name for node in model.graph.node for name in node.input[1:3] if node.op_type in _READ_ON_HOST}
     weights: Values = {}
     for tensor in model.graph.initializer:
         array = onnx.numpy_helper.to_array(tensor)
-        # Sizes are used on the host: reading them back from a GPU would stop its stream.
-        weights[tensor.name] = _weight(torch, array, device) if array.dtype.kind == "f" else array
+        is_sizes = array.dtype.kind != "f" or tensor.name in on_host
+        weights[tensor.name] = array if is_sizes else _weight(torch, array, device)
     return GraphModule(steps, weights)
 
 
 def _weight(torch: Any, array: np.ndarray, device: str) -> Any:
-    if array.ndim == 1 and array.size <= 4 and array.dtype == np.float32:
-        return torch.from_numpy(array.copy())  # scales of a Resize, also read on the host
     weight = torch.from_numpy(array.copy()).to(device)
     return weight.to(memory_format=torch.channels_last) if array.ndim == 4 else weight

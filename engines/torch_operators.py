@@ -20,7 +20,7 @@ def operators() -> dict[str, Operator]:
     import torch
     from torch.nn import functional
 
-    return {**_plain(torch), **_shapes(torch), **_layers(torch, functional), "Resize": _resize(functional)}
+    return {**_plain(torch), **_shapes(torch), **_layers(functional), "Resize": _resize(functional)}
 
 
 def _plain(torch: Any) -> dict[str, Operator]:
@@ -81,7 +81,9 @@ def _shapes(torch: Any) -> dict[str, Operator]:
     def gather(x: Any, indices: Any, *, axis: int = 0) -> Any:
         if isinstance(x, np.ndarray):
             return np.take(x, indices, axis)
-        return x.index_select(axis, torch.as_tensor(indices.reshape(-1), device=x.device))
+        if indices.ndim == 0:
+            return x.select(axis, int(indices))
+        return torch.cat([x.narrow(axis, int(i) % x.shape[axis], 1) for i in indices.reshape(-1)], axis)
 
     def cut(x: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = None) -> Any:
         axes = range(len(starts)) if axes is None else axes
@@ -102,7 +104,7 @@ def _shapes(torch: Any) -> dict[str, Operator]:
     }
 
 
-def _layers(torch: Any, functional: Any) -> dict[str, Operator]:
+def _layers(functional: Any) -> dict[str, Operator]:
     def pad(x: Any, pads: Any, value: Any = None, *, mode: bytes = b"constant") -> Any:
         rank = len(pads) // 2
         pairs = [(int(pads[axis]), int(pads[rank + axis])) for axis in range(rank)]
@@ -165,4 +167,4 @@ def _resize(functional: Any) -> Operator:
 
 
 def _is_whole(x: Any, target: list[int]) -> bool:
-    return target[0] % x.shape[2] == 0 and target[1] % x.shape[3] == 0
+    return bool(target[0] % x.shape[2] == 0 and target[1] % x.shape[3] == 0)

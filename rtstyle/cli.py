@@ -12,7 +12,7 @@ import typer
 
 from engines.errors import RtStyleError
 from rtstyle import __version__
-from rtstyle.commands import cam, doctor, engines, styles, train, video
+from rtstyle.commands import bench, cam, doctor, engines, image, styles, train, video
 
 __all__ = ["app", "main"]
 
@@ -26,7 +26,9 @@ app = typer.Typer(
 )
 app.command("cam")(cam.cam)
 app.command("doctor")(doctor.doctor)
+app.command("image")(image.image)
 app.command("video")(video.video)
+app.add_typer(bench.bench_app)
 app.add_typer(engines.app)
 app.add_typer(styles.styles_app)
 app.add_typer(train.train_app)

@@ -56,10 +56,10 @@ def read_photo(path: Path, width: int) -> Picture:
 
 def cells_of_net(net: NetFile, photo: Picture, library: Library, *, backend: str = AUTO) -> list[Cell]:
     """The photo in all styles of a net, in the order of their names; one cell for a net that has no styles."""
-    size = (photo.shape[1], photo.shape[0])
-    styles = [library.style(name, net) for name in library.styles(net.spec.name)] if net.spec.style_length else []
     if net.spec.kind != "style":
         raise BadInputError(f"net {net.spec.name} is for {net.spec.kind}, expected one that paints")
+    size = (photo.shape[1], photo.shape[0])
+    styles = [library.style(name, net) for name in library.styles(net.spec.name)] if net.spec.style_length else []
     if net.spec.style_length and not styles:
         raise BadInputError(f"net {net.spec.name} has no styles yet: train one, or choose another with --net")
     cells = []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from types import TracebackType
 
 import numpy as np
@@ -12,8 +14,11 @@ from engines.contract import Engine, EngineOptions, Picture
 from engines.errors import BadInputError
 from engines.look import Look, look
 from realtime.painter import Painter, Treatment
+from realtime.pictures.paint import WHOLE_UP_TO, PicturePainter
 
 __all__ = ["Stylizer"]
+
+logger = logging.getLogger(__name__)
 
 
 class Stylizer:
@@ -45,8 +50,18 @@ class Stylizer:
         self._engine: Engine | None = None
 
     def __call__(self, frame: Picture) -> Picture:
-        """Paint one frame: uint8 `(h, w, 3)` RGB, 16x16 or larger; returns a new array of the same shape."""
-        return next(self.stream([frame]))
+        """Paint one frame: uint8 `(h, w, 3)` RGB, 16x16 or larger; returns a new array of the same shape.
+
+        Above 16 million pixels it is painted in tiles, which bounds the memory and shows no seams.
+        """
+        _check(frame)
+        if frame.shape[0] * frame.shape[1] <= WHOLE_UP_TO:
+            return next(self.stream([frame]))
+        options = replace(self._options, cache=None)  # the statistics' graphs are of use for this picture only
+        with PicturePainter(
+            self.look.net, self._treatment, backend=self._backend, options=options, notice=logger.warning
+        ) as painter:
+            return painter.paint(frame)
 
     def stream(self, frames: Iterable[Picture]) -> Iterator[Picture]:
         """Paint frames one after the other, in order; the next is taken while the last is being painted.

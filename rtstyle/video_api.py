@@ -82,6 +82,6 @@ def _seconds(name: str, time: Time | None) -> Fraction | None:
     if time is None:
         return None
     try:
-        return parse_time(time) if isinstance(time, str) else Fraction(time)
-    except (ValueError, OverflowError, TypeError) as error:  # NaN, infinity, or no number at all
+        return parse_time(time) if isinstance(time, str) else Fraction(str(time))  # 0.1 is a tenth
+    except ValueError as error:  # NaN, infinity, or no number at all
         raise BadInputError(f"{name} is seconds or a text such as 1:02:30.5, got {time!r}") from error

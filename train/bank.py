@@ -19,7 +19,7 @@ from train.photos import list_pictures
 from train.processes import Team
 from train.run import Run, Subject
 
-__all__ = ["bank_run", "bank_credits", "export_checkpoint"]
+__all__ = ["bank_credits", "bank_run", "export_checkpoint"]
 
 _NOT_FOR_SHOW = ("content", "styles", "log_every", "sample_every")
 

@@ -94,6 +94,8 @@ class TrainConfig:
         """Read what `save` wrote; options that are not in the file have their defaults. Raises BadInputError."""
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(values, dict):
+                raise BadInputError(f"expected an object, got {type(values).__name__}")
             cls._check_types(values)
             return cls(**values)
         except (OSError, ValueError, TypeError, BadInputError) as exc:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engines.errors import BadInputError
 
-__all__ = ["SHIPPED_CREDITS", "Credit", "read_credits", "style_name"]
+__all__ = ["Credit", "SHIPPED_CREDITS", "read_credits", "style_name"]
 
 SHIPPED_CREDITS = Path(__file__).with_name("credits.json")
 """The paintings of the shipped bank, and an example of the format."""

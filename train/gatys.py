@@ -111,7 +111,7 @@ def optimise(
             picture.clamp_(0, 1)
         terms = perceptual_terms(picture, content, row, targets=targets, loss_network=network, weights=weights)
         if report:
-            report(done, terms)
+            report(done, terms.detached())
         done += 1
         total = terms.total()
         picture.grad = None

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from engines.errors import BackendError, MissingPackageError
 
-__all__ = ["CONTENT_LAYER", "STYLE_LAYERS", "LossNetwork", "loss_network", "vgg16_from_torchvision"]
+__all__ = ["CONTENT_LAYER", "LossNetwork", "STYLE_LAYERS", "loss_network", "vgg16_from_torchvision"]
 
 STYLE_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 CONTENT_LAYER = "relu3_3"

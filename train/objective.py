@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -35,6 +35,14 @@ class LossTerms:
     def total(self) -> Tensor:
         """Their sum, averaged over the batch: a scalar."""
         return (self.content + self.style + self.variation + self.stability).mean()
+
+    def means(self) -> Tensor:
+        """The mean of each over the batch, without gradients: float32 `(4,)`, in the order of the fields."""
+        return torch.stack([getattr(self, field.name).detach().mean() for field in fields(self)])
+
+    def detached(self) -> LossTerms:
+        """The same without gradients."""
+        return LossTerms(**{field.name: getattr(self, field.name).detach() for field in fields(self)})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import math
-import shutil
 import time
 from collections.abc import Callable, Generator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +30,13 @@ from train.photos import fingerprint, list_pictures
 from train.processes import Team
 from train.samples import sample_sheet
 
-__all__ = ["Progress", "Run", "Subject", "check_options", "forget"]
+__all__ = ["Progress", "Run", "Subject"]
 
 _LOSS_SCALE = 1e-5
 """Brings the loss, some 1e6 in the loss network's scale, near 1 for readable gradient norms."""
 _MAX_GRADIENT_NORM = 20.0
 _WARM_UP_STEPS = 100
 _SAMPLE_PHOTOS = 4
-_MAY_CHANGE = ("content", "styles", "steps", "log_every", "sample_every")
-"""Options that a run may be resumed with: where files are (the checkpoint knows which), when it ends and reports."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,30 +63,6 @@ class Subject:
     """float32 `(styles, style_length)`."""
     fit_net: bool
     """Whether the net is trained, or only the vectors."""
-
-
-def check_options(folder: Path, asked: TrainConfig) -> None:
-    """Raise BadInputError where `folder` holds a run that was begun with other options."""
-    if not (folder / "checkpoint.pt").exists():
-        return
-    begun = type(asked).load(folder / "config.json")
-    wanted = asdict(asked)
-    for name, value in asdict(begun).items():
-        if name not in _MAY_CHANGE and wanted[name] != value:
-            raise BadInputError(
-                f"{folder} holds a run begun with {name} {value}, now {name} is {wanted[name]}: "
-                "take the same options to resume it, another folder, or --restart"
-            )
-
-
-def forget(folder: Path) -> None:
-    """Remove what a run wrote into its folder, and nothing else."""
-    for path in (
-        *folder.glob("samples-*.png"),
-        *(folder / name for name in ("checkpoint.pt", "config.json", "log.jsonl")),
-    ):
-        path.unlink(missing_ok=True)
-    shutil.rmtree(folder / "tensorboard", ignore_errors=True)
 
 
 class Run:
@@ -240,10 +213,8 @@ class Run:
         )
 
     def _losses(self, terms: LossTerms) -> dict[str, float]:
-        means = self.team.mean(
-            torch.stack([getattr(terms, name).detach().mean() for name in LossTerms.__annotations__])
-        )
-        losses = dict(zip(LossTerms.__annotations__, means.tolist(), strict=True))
+        means = self.team.mean(terms.means())
+        losses = dict(zip((field.name for field in fields(LossTerms)), means.tolist(), strict=True))
         if not all(map(math.isfinite, losses.values())):
             raise BackendError(
                 f"the losses became {losses} at step {self.step}: go on from the checkpoint in {self.folder} "

@@ -44,14 +44,17 @@ def build_plan(
     *,
     timing_path: Path | None = None,
     report: Report | None = None,
+    cancelled: threading.Event | None = None,
 ) -> Plan:
-    """Compile. Ctrl-C stops the build at its next step. Raises BackendError with the vendor's reason.
+    """Compile. Ctrl-C and `cancelled` stop the build at its next step. Raises BackendError with the vendor's reason.
 
     report: called with the fraction done and the phase, from the building thread.
     """
-    tree = PhaseTree(report or _silent)
+    tree = PhaseTree(report or _silent, cancelled)
     began = time.perf_counter()
     content = _interruptible(lambda: _build(runtime, graph, recipe, timing_path, tree), tree)
+    if content is None and tree.cancelled.is_set():
+        raise BackendError(f"the build of net {recipe.net} for {recipe.sizes} was stopped")
     if content is None:
         raise BackendError(
             f"{runtime.facts.title} cannot build net {recipe.net} for {recipe.sizes} on {', '.join(recipe.targets)} "
@@ -60,9 +63,7 @@ def build_plan(
     return Plan(content=content, build_s=time.perf_counter() - began)
 
 
-def _build(
-    runtime: Runtime, graph: NetFile, recipe: Recipe, timing_path: Path | None, tree: PhaseTree
-) -> bytes | None:
+def _build(runtime: Runtime, graph: NetFile, recipe: Recipe, timing_path: Path | None, tree: PhaseTree) -> bytes | None:
     trt = runtime.trt
     runtime.log.last_error = ""
     builder = trt.Builder(runtime.log)

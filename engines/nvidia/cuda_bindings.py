@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from engines.errors import BackendError, MissingPackageError
 from engines.nvidia.faults import WAY_ON, fault
 
 __all__ = ["BindingsCuda", "open_device"]
+
+_Owned = TypeVar("_Owned", "_Buffer", "_Event", "_Graph", "_Stream")
 
 
 def open_device() -> BindingsCuda:
@@ -81,7 +83,7 @@ class _Graph:
 
 
 class _Stream:
-    def __init__(self, keep: Callable[[_Graph], None]) -> None:
+    def __init__(self, keep: Callable[[_Graph], object]) -> None:
         driver = _driver()
         self._keep = keep
         self.stream = _call("a stream was made", "cuStreamCreate", driver.CUstream_flags.CU_STREAM_NON_BLOCKING)
@@ -143,8 +145,8 @@ class BindingsCuda:
         nbytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
         address = int(_call(f"{nbytes >> 20} MB of pinned memory were asked for", "cuMemHostAlloc", nbytes, 0))
         self._pinned.append(address)
-        memory = (ctypes.c_uint8 * nbytes).from_address(address)
-        array = np.frombuffer(memory, dtype).reshape(shape)
+        memory: Any = (ctypes.c_uint8 * nbytes).from_address(address)
+        array: NDArray[np.generic] = np.frombuffer(memory, dtype).reshape(shape)
         array[...] = 0
         return array
 
@@ -170,6 +172,6 @@ class BindingsCuda:
         finally:
             _call("the GPU was given back", "cuDevicePrimaryCtxRelease", self._device)
 
-    def _own(self, thing: Any) -> Any:
+    def _own(self, thing: _Owned) -> _Owned:
         self._owned.append(thing)
         return thing

@@ -5,6 +5,7 @@ Not yet run on a GPU.
 
 from __future__ import annotations
 
+import ctypes
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import BackendError, MissingPackageError
+from engines.nvidia.driver import driver_library, error_name
 from engines.nvidia.faults import WAY_ON, fault
 
 __all__ = ["PyCuda", "open_device"]
@@ -60,6 +62,7 @@ def _name_of(error: Exception) -> str:
         ("illegal memory access", "CUDA_ERROR_ILLEGAL_ADDRESS"),
         ("launch timed out", "CUDA_ERROR_LAUNCH_TIMEOUT"),
         ("ECC", "CUDA_ERROR_ECC_UNCORRECTABLE"),
+        ("unknown error", "CUDA_ERROR_UNKNOWN"),
     ):
         if words in text:
             return name
@@ -89,6 +92,9 @@ class _Event:
     def ms_since(self, earlier: _Event) -> float:
         with _translated("a stage was timed"):
             return float(self.event.time_since(earlier.event))
+
+    def free(self) -> None:
+        self.event = None  # PyCUDA destroys it with its last reference
 
 
 class _Stream:
@@ -122,9 +128,12 @@ class _Stream:
         with _translated("the GPU was waited for"):
             self.stream.synchronize()
 
+    def free(self) -> None:
+        self.stream = None
+
 
 class PyCuda:
-    """The first visible GPU through PyCUDA. PyCUDA keeps a stack of contexts for every thread."""
+    """The first visible GPU through PyCUDA, whose stack of contexts is empty outside of the calls that need it."""
 
     binding = "pycuda"
 
@@ -133,49 +142,61 @@ class PyCuda:
         with _translated("the GPU was opened"):
             driver.init()
             self._context = driver.Device(0).retain_primary_context()
-        self._buffers: list[_Buffer] = []
-        self._kept: list[Any] = []
+        self._owned: list[_Buffer | _Event | _Stream] = []
+        self._pinned: list[Any] = []
         self._closed = False
         self.make_current()
 
     def make_current(self) -> None:
-        driver = _driver()
-        with _translated("the GPU was opened"):
-            if driver.Context.get_current() != self._context:
-                self._context.push()
+        code = driver_library().cuCtxSetCurrent(ctypes.c_void_p(self._context.handle))
+        if code:
+            raise fault(error_name(code), "the GPU was opened")
 
     def pinned(self, shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[np.generic]:
-        with _translated("pinned memory was asked for"):
+        with self._pushed("pinned memory was asked for"):
             array: NDArray[np.generic] = _driver().pagelocked_zeros(shape, dtype)
-        self._kept.append(array)
+        self._pinned.append(array.base)
         return array
 
     def device(self, nbytes: int) -> _Buffer:
-        buffer = _Buffer(nbytes)
-        self._buffers.append(buffer)
+        with self._pushed("memory was asked for"):
+            buffer = _Buffer(nbytes)
+        self._owned.append(buffer)
         return buffer
 
     def stream(self) -> _Stream:
-        stream = _Stream()
-        self._kept.append(stream)
+        with self._pushed("a stream was made"):
+            stream = _Stream()
+        self._owned.append(stream)
         return stream
 
     def event(self) -> _Event:
-        event = _Event()
-        self._kept.append(event)
+        with self._pushed("an event was made"):
+            event = _Event()
+        self._owned.append(event)
         return event
+
+    @contextmanager
+    def _pushed(self, doing: str) -> Iterator[None]:
+        """PyCUDA makes things only with the context on its own stack, and ends the process where it is left there."""
+        with _translated(doing):
+            self._context.push()
+            try:
+                yield
+            finally:
+                self._context.pop()
 
     def close(self) -> None:
         if self._closed:
             return
         self._closed = True
-        self.make_current()
         try:
-            with _translated("memory was given back"):
-                while self._buffers:
-                    self._buffers.pop().free()
-            self._kept.clear()
+            with self._pushed("memory was given back"):
+                while self._owned:
+                    self._owned.pop().free()
+                while self._pinned:
+                    self._pinned.pop().free()
         finally:
             with _translated("the GPU was given back"):
-                self._context.pop()
                 self._context.detach()
+                driver_library().cuCtxPopCurrent_v2(None)  # detach leaves a primary context on the driver's stack

@@ -11,9 +11,9 @@ import sys
 from dataclasses import dataclass
 
 from engines.errors import BackendError
-from engines.nvidia.faults import fault
+from engines.nvidia.faults import WAY_ON, fault
 
-__all__ = ["Gpu", "find_gpu"]
+__all__ = ["Gpu", "driver_library", "error_name", "find_gpu"]
 
 _NAMES = {"win32": "nvcuda.dll", "darwin": None}
 _ATTRIBUTE_MAJOR, _ATTRIBUTE_MINOR = 75, 76
@@ -43,24 +43,12 @@ class Gpu:
 @functools.cache
 def find_gpu() -> Gpu:
     """Ask the driver. Raises BackendError, with the reason, where no GPU can be used."""
-    name = _NAMES.get(sys.platform, "libcuda.so.1")
-    if name is None:
-        raise BackendError("no NVIDIA GPU can be used on macOS: go on with --backend openvino")
-    try:
-        driver = ctypes.CDLL(name)
-    except OSError:
-        raise BackendError(
-            f"no NVIDIA driver here ({name} is not found): install the driver of your GPU, or go on with "
-            "--backend openvino"
-        ) from None
-    return _ask(driver)
+    driver = driver_library()
 
-
-def _ask(driver: ctypes.CDLL) -> Gpu:
     def call(name: str, *arguments: object) -> None:
         code = getattr(driver, name)(*arguments)
         if code:
-            raise fault(_name_of(driver, code), "the NVIDIA driver was asked for its GPU")
+            raise fault(error_name(code), "the NVIDIA driver was asked for its GPU")
 
     version, count, device = ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
     major, minor, memory = ctypes.c_int(), ctypes.c_int(), ctypes.c_size_t()
@@ -78,8 +66,7 @@ def _ask(driver: ctypes.CDLL) -> Gpu:
     spoken = f"{version.value // 1000}.{version.value % 1000 // 10}"
     if version.value < _OLDEST_DRIVER:
         raise BackendError(
-            f"the NVIDIA driver is too old (CUDA {spoken}, expected 12.0 or newer): update it, or go on with "
-            "--backend openvino"
+            f"the NVIDIA driver is too old (CUDA {spoken}, expected 12.0 or newer): update it, or {WAY_ON}"
         )
     return Gpu(
         name=name.value.decode(errors="replace"),
@@ -89,8 +76,22 @@ def _ask(driver: ctypes.CDLL) -> Gpu:
     )
 
 
-def _name_of(driver: ctypes.CDLL, code: int) -> str:
+def driver_library() -> ctypes.CDLL:
+    """The driver's own library. Raises BackendError where there is none."""
+    name = _NAMES.get(sys.platform, "libcuda.so.1")
+    if name is None:
+        raise BackendError(f"no NVIDIA GPU can be used on macOS: {WAY_ON}")
+    try:
+        return ctypes.CDLL(name)
+    except OSError:
+        raise BackendError(
+            f"no NVIDIA driver here ({name} is not found): install the driver of your GPU, or {WAY_ON}"
+        ) from None
+
+
+def error_name(code: int) -> str:
+    """CUDA's own name for an error code of the driver."""
     text = ctypes.c_char_p()
-    if driver.cuGetErrorName(code, ctypes.byref(text)) or not text.value:
+    if driver_library().cuGetErrorName(code, ctypes.byref(text)) or not text.value:
         return f"CUDA error {code}"
     return text.value.decode()

@@ -53,9 +53,9 @@ class TensorRtEngine(GpuEngine):
             self._config = self._engine.create_runtime_config()
             self._config.cuda_graph_strategy = trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
             self._jit = self._config.create_runtime_cache()
-            if self._jit_path is not None and self._jit_path.is_file():
-                if not self._jit.deserialize(self._jit_path.read_bytes()):
-                    _log.info("%s: of another GPU or driver, it is made anew", self._jit_path.name)
+            kept = self._jit_path.read_bytes() if self._jit_path is not None and self._jit_path.is_file() else b""
+            if kept and not self._jit.deserialize(kept):
+                _log.info("%s: of another GPU or driver, it is made anew", self._jit_path)
             self._config.set_runtime_cache(self._jit)
 
     def _launcher(self, slot: Slot) -> Callable[[], None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ from engines.nvidia.recipe import PRECISIONS, Recipe, SizeRange, make_recipe
 from engines.nvidia.runtimes import RuntimeFacts, installed_version, load_runtime, runtime_facts
 from engines.nvidia.store import EngineStore, Stored
 
-__all__ = ["STORE_FOLDER", "describe_runtime", "make_engine", "open_tensorrt"]
+__all__ = ["STORE_FOLDER", "describe_runtime", "is_built", "make_engine", "open_tensorrt"]
 
 STORE_FOLDER = "nvidia"
 """Below the cache folder."""
@@ -41,7 +42,8 @@ def describe_runtime(name: str) -> str:
     facts = runtime_facts(name)
     _check_supported(facts, gpu)
     binding = installed_binding()
-    return f"{facts.title} {version} on {gpu.name} ({gpu.target}, CUDA {gpu.driver}) through {binding}, f16; can do f32, f16"
+    where = f"{gpu.name} ({gpu.target}, CUDA {gpu.driver}) through {binding}"
+    return f"{facts.title} {version} on {where}, f16; can do {', '.join(reversed(PRECISIONS))}"
 
 
 def open_tensorrt(name: str, net: NetFile, size: tuple[int, int], options: EngineOptions) -> TensorRtEngine:
@@ -49,6 +51,34 @@ def open_tensorrt(name: str, net: NetFile, size: tuple[int, int], options: Engin
 
     Raises BackendError or MissingPackageError.
     """
+    gpu, wanted = _wanted(name, net, size, options)
+    spec = EngineSpec(net=net.spec, size=size, backend=name, device=gpu.name, precision=wanted.precision)
+    if options.cache is None:
+        plan = _built(net, wanted, None, gpu, cancelled=options.cancelled).content
+        engine = _started(spec, options.depth, plan, None)
+        _checked(engine, net, wanted.precision)
+        return engine
+    store = EngineStore(options.cache / STORE_FOLDER)
+    stored, plan = _fetched(store, wanted)
+    if stored is None:
+        stored, plan = make_engine(net, wanted, store, gpu, cancelled=options.cancelled)
+    engine = _started(spec, options.depth, plan, stored.jit_path)
+    if gpu.name not in stored.checked:
+        found_db = _checked(engine, net, wanted.precision)
+        with contextlib.suppress(OutputError):  # a read-only store: it is checked again next time
+            store.mark_checked(stored, gpu.name, min(found_db, 99.0))
+    return engine
+
+
+def is_built(name: str, net: NetFile, size: tuple[int, int], options: EngineOptions) -> bool:
+    """Whether `open_tensorrt` would find an engine and so be quick. Raises what that raises."""
+    if options.cache is None:
+        return False
+    return EngineStore(options.cache / STORE_FOLDER).find(_wanted(name, net, size, options)[1])[0] is not None
+
+
+def _wanted(name: str, net: NetFile, size: tuple[int, int], options: EngineOptions) -> tuple[Gpu, Recipe]:
+    """The GPU at hand, and what its best engine is made of."""
     facts = runtime_facts(name)
     gpu = find_gpu()
     version = installed_version(name)
@@ -58,32 +88,22 @@ def open_tensorrt(name: str, net: NetFile, size: tuple[int, int], options: Engin
     if precision not in PRECISIONS:
         raise BackendError(f"{facts.title} runs in {' or '.join(PRECISIONS)} here, {precision} is not possible")
     sizes = SizeRange.around(size, net.spec.size_multiple)
-    wanted = make_recipe(
+    return gpu, make_recipe(
         net, sizes, precision=precision, runtime=facts, version=version, targets=(gpu.target,), gpu=gpu
     )
-    spec = EngineSpec(net=net.spec, size=size, backend=name, device=gpu.name, precision=precision)
-    if options.cache is None:
-        plan = _built(net, wanted, None, gpu).content
-        engine = _started(spec, options.depth, plan, None)
-        _checked(engine, net, precision)
-        return engine
-    store = EngineStore(options.cache / STORE_FOLDER)
-    stored, plan = _fetched(store, wanted)
-    if stored is None:
-        stored, plan = make_engine(net, wanted, store, gpu)
-    engine = _started(spec, options.depth, plan, stored.jit_path)
-    if gpu.name not in stored.checked:
-        found_db = _checked(engine, net, precision)
-        with contextlib.suppress(OutputError):  # a read-only store: it is checked again next time
-            store.mark_checked(stored, gpu.name, min(found_db, 99.0))
-    return engine
 
 
 def make_engine(
-    net: NetFile, recipe: Recipe, store: EngineStore, gpu: Gpu | None, report: Report | None = None
+    net: NetFile,
+    recipe: Recipe,
+    store: EngineStore,
+    gpu: Gpu | None,
+    report: Report | None = None,
+    *,
+    cancelled: threading.Event | None = None,
 ) -> tuple[Stored, bytes]:
     """Build an engine and keep it. Raises BackendError, MissingPackageError or OutputError."""
-    plan = _built(net, recipe, store.timing_path(recipe), gpu, report)
+    plan = _built(net, recipe, store.timing_path(recipe), gpu, report, cancelled=cancelled)
     return store.save(recipe, plan.content, build_s=plan.build_s), plan.content
 
 
@@ -111,17 +131,24 @@ def _fetched(store: EngineStore, wanted: Recipe) -> tuple[Stored | None, bytes]:
 
 
 def _built(
-    net: NetFile, recipe: Recipe, timing_path: Path | None, gpu: Gpu | None, report: Report | None = None
+    net: NetFile,
+    recipe: Recipe,
+    timing_path: Path | None,
+    gpu: Gpu | None,
+    report: Report | None = None,
+    *,
+    cancelled: threading.Event | None = None,
 ) -> Plan:
     runtime = load_runtime(recipe.runtime)
     if gpu is None and not runtime.facts.ahead_of_time:
         raise BackendError(f"{runtime.facts.title} builds on the GPU that is to run the engine")
     graph = graph_for(net, recipe.precision)
     check_graph(net, graph, recipe.precision)
-    if report is not None:
-        return build_plan(runtime, graph, recipe, timing_path=timing_path, report=report)
-    with _spoken(f"{runtime.facts.title} compiles net {recipe.net} for {recipe.sizes}") as spoken:
-        return build_plan(runtime, graph, recipe, timing_path=timing_path, report=spoken)
+    with contextlib.ExitStack() as stack:
+        if report is None:
+            what = f"{runtime.facts.title} compiles net {recipe.net} for {recipe.sizes}"
+            report = stack.enter_context(_spoken(what))
+        return build_plan(runtime, graph, recipe, timing_path=timing_path, report=report, cancelled=cancelled)
 
 
 @contextlib.contextmanager

@@ -24,8 +24,8 @@ class _Phase:
 class PhaseTree:
     """Phases begin inside a step of their parent. Called from the vendor's threads: one lock guards all state."""
 
-    def __init__(self, report: Report) -> None:
-        self.cancelled = threading.Event()
+    def __init__(self, report: Report, cancelled: threading.Event | None = None) -> None:
+        self.cancelled = cancelled or threading.Event()
         """Set to stop the build at its next step."""
         self._report = report
         self._phases: list[_Phase] = []
@@ -70,7 +70,7 @@ class PhaseTree:
 def make_monitor(trt: Any, tree: PhaseTree) -> Any:
     """The vendor's IProgressMonitor around a tree."""
 
-    class Monitor(trt.IProgressMonitor):  # type: ignore[misc, name-defined]
+    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)
 

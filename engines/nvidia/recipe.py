@@ -98,21 +98,17 @@ class Recipe:
 
         Only for engines of the same net, runtime and precision.
         """
-        if self.net_digest != wanted.net_digest:
-            return "made from another file of that net"
-        if self.version != wanted.version:
-            return f"built by {self.runtime} {self.version}, this is {wanted.version}"
-        if self.converter != wanted.converter:
-            return "made by another version of rtstyle"
-        if self.platform != wanted.platform:
-            return f"built on {self.platform}"
-        if not set(wanted.targets) <= set(self.targets):
-            return f"built for {', '.join(self.targets)}, this GPU is {', '.join(wanted.targets)}"
-        if self.device != wanted.device:
-            return f"built on {self.device}, this is {wanted.device}"
-        if not self.sizes.takes(wanted.sizes.typical):
-            return f"built for {self.sizes}"
-        return None
+        mine, this = ", ".join(self.targets), ", ".join(wanted.targets)
+        reasons = (
+            (self.net_digest != wanted.net_digest, "made from another file of that net"),
+            (self.version != wanted.version, f"built by {self.runtime} {self.version}, this is {wanted.version}"),
+            (self.converter != wanted.converter, "made by another version of rtstyle"),
+            (self.platform != wanted.platform, f"built on {self.platform}"),
+            (not set(wanted.targets) <= set(self.targets), f"built for {mine}, this GPU is {this}"),
+            (self.device != wanted.device, f"built on {self.device}, this is {wanted.device}"),
+            (not self.sizes.takes(wanted.sizes.typical), f"built for {self.sizes}"),
+        )
+        return next((reason for holds, reason in reasons if holds), None)
 
 
 def make_recipe(

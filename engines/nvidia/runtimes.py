@@ -118,7 +118,7 @@ def platform_of(runtime: RuntimeFacts) -> str:
 
 
 def _make_log(trt: Any) -> Any:
-    class Log(trt.ILogger):  # type: ignore[misc, name-defined]
+    class Log(trt.ILogger):  # type: ignore[misc]
         """The vendor's messages go to our debug log; what fails is raised by the caller with the last error."""
 
         def __init__(self) -> None:

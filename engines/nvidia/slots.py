@@ -3,10 +3,10 @@
 Every slot has its own pinned and device buffers, its own stream and its own execution context, so captured graphs
 keep their addresses. Within a slot the stream keeps the order; between slots one event does:
 
-    stream k: copy in -> record in[k] -> wait computed[k-1] -> launch k -> record computed[k] -> copy out -> record out[k]
+    stream k: copy in -> wait computed[k-1] -> launch k -> record computed[k] -> copy out -> record copied_out[k]
 
 So the copy of frame n+1 to the GPU, the net on n and the copy of picture n-1 from it go on at the same time, while
-the nets run one after the other in the order of the frames. The host only ever waits for out[k].
+the nets run one after the other in the order of the frames. The host only ever waits for copied_out[k].
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Slots:
         return slot.pinned_out
 
     def stages_ms(self, number: int) -> dict[str, float]:
-        """GPU time of the last finished turn of a slot: copy_in, compute (with its wait for the slot before), copy_out."""
+        """GPU time of a slot's last finished turn: copy_in, compute (and its wait for the slot before), copy_out."""
         slot = self.slots[number]
         return {
             "copy_in": slot.copied_in.ms_since(slot.begun),

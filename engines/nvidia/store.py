@@ -73,7 +73,7 @@ class EngineStore:
         return [stored for stored in found if stored is not None]
 
     def strays(self) -> list[Path]:
-        """Files here that belong to no engine: left by a crash, or of another format. Timing caches are not among them."""
+        """Files here that belong to no engine: left by a crash, or of another format; no timing caches."""
         owned = {path for stored in self.entries() for path in _files_of(stored)}
         kept = {*owned, *self.folder.glob("*" + _TIMING)}
         return sorted(p for p in self.folder.glob("*") if p.is_file() and p not in kept)

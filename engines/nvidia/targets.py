@@ -13,14 +13,17 @@ THIS = "this"
 """The GPU at hand."""
 
 KNOWN_GPUS = {
-    "sm75": "gtx-1650 gtx-1660 rtx-2060 rtx-2070 rtx-2080 t4 titan-rtx quadro-rtx-4000 quadro-rtx-6000".split(),
-    "sm80": "a100 a30".split(),
-    "sm86": "rtx-3050 rtx-3060 rtx-3070 rtx-3080 rtx-3090 rtx-a2000 rtx-a4000 rtx-a5000 rtx-a6000 a2 a10 a16 a40".split(),
-    "sm89": "rtx-4050 rtx-4060 rtx-4070 rtx-4080 rtx-4090 rtx-4000-ada rtx-6000-ada l4 l40 l40s".split(),
-    "sm90": "h100 h200 gh200".split(),
-    "sm100": "b200 gb200".split(),
-    "sm120": "rtx-5050 rtx-5060 rtx-5070 rtx-5080 rtx-5090 rtx-pro-6000".split(),
-    "sm121": ["gb10"],
+    target: tuple(names.split())
+    for target, names in {
+        "sm75": "gtx-1650 gtx-1660 rtx-2060 rtx-2070 rtx-2080 t4 titan-rtx quadro-rtx-4000 quadro-rtx-6000",
+        "sm80": "a100 a30",
+        "sm86": "rtx-3050 rtx-3060 rtx-3070 rtx-3080 rtx-3090 rtx-a2000 rtx-a4000 rtx-a5000 rtx-a6000 a2 a10 a16 a40",
+        "sm89": "rtx-4050 rtx-4060 rtx-4070 rtx-4080 rtx-4090 rtx-4000-ada rtx-6000-ada l4 l40 l40s",
+        "sm90": "h100 h200 gh200",
+        "sm100": "b200 gb200",
+        "sm120": "rtx-5050 rtx-5060 rtx-5070 rtx-5080 rtx-5090 rtx-pro-6000",
+        "sm121": "gb10",
+    }.items()
 }
 """Names by build target."""
 

@@ -92,7 +92,7 @@ class Capture:
         except SourceError as error:
             if not self.live:
                 raise
-            self._reconnect(str(error))
+            self._reconnect("the source has gone", str(error))
 
     def _take(self, grab: Grab) -> None:
         """Number a frame and hand it over, or count it as a duplicate."""
@@ -140,7 +140,7 @@ class Capture:
         was_alarmed = self._watch.alarmed
         alarm = self._watch.saw(self.last_ns / 1e9, clock_s=grab.clock_s, same=same)
         if alarm:
-            self._reconnect(f"{self._source.name}: {alarm}")
+            self._reconnect(f"the {alarm}", f"{self._source.name}: its {alarm}")
         elif not self._watch.alarmed:
             self.trouble = None
             self._back_off.reset()
@@ -148,8 +148,11 @@ class Capture:
                 self._notify(f"{self._source.name} is moving again")
                 self._notified = False
 
-    def _reconnect(self, reason: str) -> None:
-        """Close the source and try to open it until that succeeds or the end has come."""
+    def _reconnect(self, trouble: str, reason: str) -> None:
+        """Close the source and try to open it until that succeeds or the end has come.
+
+        `trouble` is for the screen, `reason` for the terminal.
+        """
         began_ns = now_ns()
         self._source.close()
         if not self._notified:
@@ -157,15 +160,15 @@ class Capture:
             self._notified = True
         while True:
             wait_s = self._back_off.next_s()
-            self.trouble = f"{reason}: trying again in {wait_s:g} s"
+            self.trouble = f"{trouble}: trying again in {wait_s:g} s"
             if self._stopping.wait(wait_s):
                 return
-            self.trouble = f"{reason}: reconnecting"
+            self.trouble = f"{trouble}: reconnecting"
             try:
                 source = self._reopen()
                 break
-            except SourceError as error:
-                reason = str(error)
+            except SourceError:
+                continue  # the first reason has been told
         self._source = source
         self.reconnects += 1
         self.last_ns = now_ns()

@@ -10,7 +10,7 @@ from engines.contract import StyleVector
 from engines.errors import BadInputError
 from realtime.painter import Treatment
 
-__all__ = ["FADE_NS", "Action", "Compare", "Palette", "Press", "Settings", "State", "press", "settings"]
+__all__ = ["Action", "Compare", "FADE_NS", "Palette", "Press", "Settings", "State", "press", "settings"]
 
 FADE_NS = 500_000_000
 """How long one style takes to become the next."""

@@ -39,7 +39,10 @@ class LiveWriter:
         self._closed = False
         try:
             self._container = av.open(
-                os.fspath(self.temporary), "w", format="mp4", options={"movflags": "hybrid_fragmented"}
+                os.fspath(self.temporary),
+                "w",
+                format="mp4",
+                options={"movflags": "hybrid_fragmented", "flush_packets": "1"},
             )
             self._stream = self._container.add_stream(
                 "libx264", rate=30, options={"preset": "veryfast", "crf": "20", "bf": "0", "g": "60"}

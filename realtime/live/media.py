@@ -18,7 +18,6 @@ __all__ = ["MediaSource"]
 _OPEN_TIMEOUT_S = 5.0
 _MOST_PACKETS = 1000
 _LIVE = {
-    "fflags": "nobuffer",
     "flags": "low_delay",
     "rtsp_transport": "tcp",  # lost UDP packets smear the picture
     "probesize": "1000000",

@@ -9,7 +9,7 @@ from engines.backends import AUTO
 from engines.contract import SMALLEST_SIDE
 from engines.errors import BadInputError
 
-__all__ = ["PATTERN", "CamOptions", "parse_size"]
+__all__ = ["CamOptions", "PATTERN", "parse_size"]
 
 PATTERN = "test-pattern"
 _LARGEST_SIDE = 16384

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from engines.contract import Picture
 
-__all__ = ["RED", "WHITE", "Color", "Sprite", "label", "paste", "table"]
+__all__ = ["Color", "RED", "Sprite", "WHITE", "label", "paste", "table"]
 
 Color = tuple[int, int, int]
 WHITE: Color = (245, 245, 245)

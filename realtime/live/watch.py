@@ -55,9 +55,9 @@ class StallWatch:
             self._alarmed, self._patience_s = False, self._limit_s
             return None
         if at_s - self._picture_since_s >= self._patience_s:
-            return self._alarm(at_s, "its picture has not changed")
+            return self._alarm(at_s, "picture has not changed")
         if at_s - self._clock_since_s >= self._patience_s:
-            return self._alarm(at_s, "its clock stands still")
+            return self._alarm(at_s, "clock stands still")
         return None
 
     def _alarm(self, at_s: float, what: str) -> str:

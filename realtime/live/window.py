@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 import cv2
+import numpy as np
 
 from engines.contract import Picture
 from engines.errors import OutputError
@@ -66,6 +67,7 @@ class Window:
             ) from error
         cv2.resizeWindow(title, *size)
         cv2.setMouseCallback(title, self._on_mouse)
+        self.show(np.zeros((size[1], size[0], 3), np.uint8))  # until the first frame is painted
 
     def show(self, picture: Picture) -> None:
         """Show a picture; the window takes over its shape when that changes, as with two pictures side by side."""

@@ -13,7 +13,7 @@ from av.packet import Packet
 from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 
-from realtime.video.timing import ticks
+from realtime.video.timing import exact, ticks
 
 __all__ = ["Carrier", "Copier", "Recoder", "SubtitleConverter", "Window"]
 
@@ -39,14 +39,14 @@ class Carrier(ABC):
         self.source, self.output = source, output
         self._container, self._window = container, window
         assert source.time_base is not None
-        self._time_base: Fraction = source.time_base
-        self._shift = ticks(window.shift_s, self._time_base)
+        self.time_base = exact(source.time_base)
+        self._shift = ticks(window.shift_s, self.time_base)
         self.passed = False
         """Everything up to the limit has come."""
 
     def begin_s(self, packet: Packet[Stream]) -> Fraction:
         """When a packet starts, on the source's clock, in seconds."""
-        return (packet.pts or 0) * self._time_base
+        return (packet.pts or 0) * self.time_base
 
     @abstractmethod
     def carry(self, packet: Packet[Stream], limit_s: Fraction | None) -> None:
@@ -85,10 +85,10 @@ class Recoder(Carrier):
         except av.FFmpegError:
             return  # a damaged packet: a moment of silence
         for frame in frames:
-            begin_s = self.begin_s(packet) if frame.pts is None else frame.pts * self._time_base
+            begin_s = self.begin_s(packet) if frame.pts is None else frame.pts * self.time_base
             if self._window.holds(begin_s, limit_s):
-                frame.pts = ticks(begin_s, self._time_base) - self._shift
-                frame.time_base = self._time_base
+                frame.pts = ticks(begin_s, self.time_base) - self._shift
+                frame.time_base = self.time_base
                 self._encode(frame)
 
     def finish(self) -> None:
@@ -116,6 +116,6 @@ class SubtitleConverter(Carrier):
         converted = self.output.codec_context.encode_subtitle(text)
         assert packet.pts is not None
         converted.pts = converted.dts = packet.pts - self._shift
-        converted.duration, converted.time_base = packet.duration, self._time_base
+        converted.duration, converted.time_base = packet.duration, self.time_base
         converted.stream = self.output
         self._container.mux_one(converted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["RULES", "TEXT_SUBTITLES", "ContainerRules"]
+__all__ = ["ContainerRules", "RULES", "TEXT_SUBTITLES"]
 
 TEXT_SUBTITLES = frozenset({"subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text"})
 

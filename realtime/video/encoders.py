@@ -41,6 +41,8 @@ class Encoder:
     pixel_formats: tuple[str, ...] = _PLANAR
     device: str | None = None
     """What kind of hardware it needs, in words; None for one that runs on the CPU."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables for a library that has no option for this; a user's own setting stays."""
     upload: str | None = None
     """The FFmpeg device that frames must be uploaded to."""
 
@@ -125,6 +127,7 @@ _ENCODERS = [
         highest_crf=63,
         presets=tuple(str(n) for n in range(14)),
         preset="8",
+        environment={"SVT_LOG": "1"},  # errors only: else it talks on stderr
         pixel_formats=("yuv420p",),
     ),
     Encoder(

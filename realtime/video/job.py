@@ -102,6 +102,9 @@ def _passthrough(
     output = writer.container
     describe(writer.stream, reader.stream)
     copy_metadata(source, output)
+    if window.start_s is not None:  # a cut begins at another time code
+        output.metadata.pop("timecode", None)
+        writer.stream.metadata.pop("timecode", None)
     copy_chapters(source, output, window, end_s)
     plan = StreamPlan(
         source,

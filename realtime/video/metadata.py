@@ -10,6 +10,7 @@ from av.container import InputContainer, OutputContainer
 from av.stream import Stream
 
 from realtime.video.carriers import Window
+from realtime.video.timing import exact
 
 __all__ = ["copy_chapters", "copy_metadata", "describe"]
 
@@ -33,7 +34,7 @@ def copy_chapters(source: InputContainer, output: OutputContainer, window: Windo
     """The chapters as far as they lie inside the window and before `end_s`, on the source's clock."""
     chapters: list[Any] = []
     for chapter in source.chapters():
-        base = chapter["time_base"] or Fraction(1, 1000)
+        base = exact(chapter["time_base"] or Fraction(1, 1000))
         begin_s, finish_s = chapter["start"] * base, chapter["end"] * base
         if window.start_s is not None:
             begin_s = max(begin_s, window.start_s)

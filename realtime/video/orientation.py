@@ -12,7 +12,7 @@ from av.sidedata.sidedata import SideData
 
 from engines.contract import Picture
 
-__all__ = ["UPRIGHT", "Orientation", "orientation_of", "upright"]
+__all__ = ["Orientation", "UPRIGHT", "orientation_of", "upright"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -90,7 +90,7 @@ class Passthrough:
         start_s = self._window.start_s
         if start_s is None or packet.pts is None or not isinstance(carrier.source, SubtitleStream):
             return packet
-        start = -int(-start_s // packet.time_base)
+        start = -int(-start_s // carrier.time_base)
         end = packet.pts + (packet.duration or 0)
         if packet.pts < start < end:
             packet.pts = packet.dts = start

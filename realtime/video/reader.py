@@ -19,7 +19,7 @@ from realtime.video.colour import HDR_TRANSFERS, ToRgb, colour_of
 from realtime.video.hdr import HdrToRgb
 from realtime.video.orientation import UPRIGHT, orientation_of, upright
 from realtime.video.source import origin_of, packets_of, video_stream
-from realtime.video.timing import Notice, Timeline, ticks
+from realtime.video.timing import Notice, Timeline, exact, ticks
 
 __all__ = ["TimedPicture", "VideoReader"]
 
@@ -60,8 +60,8 @@ class VideoReader:
         self.stream = video_stream(container, path)
         self.stream.thread_type = "AUTO"
         assert self.stream.time_base is not None
-        self.time_base: Fraction = self.stream.time_base
-        self.rate: Fraction = self.stream.average_rate or self.stream.guessed_rate or Fraction(25)
+        self.time_base = exact(self.stream.time_base)
+        self.rate = exact(self.stream.average_rate or self.stream.guessed_rate or Fraction(25))
         self.origin_s: Fraction = origin_of(container)
         """Where the file's own clock starts, in seconds."""
         self._end_s = end_s
@@ -103,7 +103,7 @@ class VideoReader:
     @property
     def sample_aspect_ratio(self) -> Fraction:
         """Width over height of one pixel of `size`: the picture keeps its shape on screen."""
-        given = self.stream.sample_aspect_ratio or Fraction(1)
+        given = exact(self.stream.sample_aspect_ratio or Fraction(1))
         if self.orientation.transpose:
             given = 1 / given
         shape = given * Fraction(*self.source_size) / Fraction(*self.size)
@@ -131,7 +131,10 @@ class VideoReader:
             if (frame.width, frame.height) != self._coded_size and not resized:
                 resized = True
                 self._notice(f"the frame size changes on the way: all are made {self.size[0]}x{self.size[1]}")
-            picture = upright(self._to_rgb(frame), self.orientation)
+            try:
+                picture = upright(self._to_rgb(frame), self.orientation)
+            except (av.FFmpegError, ValueError) as error:
+                raise SourceError(f"{self._path}: pixels of {frame.format.name} cannot be made RGB: {error}") from error
             timed = TimedPicture(picture=picture, pts=pts - self._zero, duration=int(frame.duration or 0))
             self.busy_ns += now_ns() - began_ns
             yield timed
@@ -198,7 +201,7 @@ class VideoReader:
         """All frames that can be decoded: damaged packets are counted and passed over."""
         for packet in packets_of(self._container, damaged=self._damage):
             if packet.pts is not None:
-                end_s = (packet.pts + (packet.duration or 0)) * packet.time_base
+                end_s = (packet.pts + (packet.duration or 0)) * exact(packet.time_base)
                 self._reached_s = max(self._reached_s, end_s)
             if packet.stream_index != self.stream.index:
                 continue

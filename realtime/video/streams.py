@@ -18,7 +18,6 @@ from realtime.video.timing import Notice
 
 __all__ = ["StreamPlan"]
 
-_DISCARD_ALL = 48  # AVDISCARD_ALL, which the MP4 reader sets on chapter titles
 _AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
 _BITS_PER_CHANNEL = 96_000
 _WIDE = {6: "5.1", 8: "7.1"}
@@ -59,11 +58,14 @@ class StreamPlan:
         elif kind == "video" and int(stream.disposition) & ATTACHED_PICTURE:
             added = self._add_cover(stream)
         else:
-            # chapter titles and time codes stand in the chapters and the metadata
-            added = kind == "data" and (int(stream.discard) >= _DISCARD_ALL or stream.codec_tag == "tmcd")
+            added = kind == "data" and self._said_elsewhere(stream)
         if not added:
             what = f"{kind}, {name}" if name else kind
             self._notice(f"stream {stream.index} ({what}) has no place in the output: left out")
+
+    def _said_elsewhere(self, stream: Stream) -> bool:
+        """Time codes are in the metadata too, and the chapter titles of MP4 in the chapters: both are written anew."""
+        return "timecode" in stream.metadata or (stream.name == "bin_data" and bool(self._source.chapters()))
 
     def _add_audio(self, stream: Stream, name: str | None) -> bool:
         if name is None:

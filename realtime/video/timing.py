@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Protocol
 
-__all__ = ["Notice", "Timeline", "ticks"]
+__all__ = ["Notice", "Timeline", "exact", "ticks"]
 
 Notice = Callable[[str], None]
 """Told, in one line, what was not done quite as asked."""
+
+
+class _Rational(Protocol):
+    @property
+    def numerator(self) -> int: ...
+
+    @property
+    def denominator(self) -> int: ...
+
+
+def exact(value: _Rational) -> Fraction:
+    """The same number as a Fraction: PyAV has a type of its own for time bases from version 19 on."""
+    return Fraction(value.numerator, value.denominator)
 
 
 def ticks(seconds: Fraction, time_base: Fraction) -> int:

@@ -111,6 +111,8 @@ class VideoWriter:
             raise
 
     def _add_stream(self, options: Mapping[str, str], rate: Fraction, threads: int | None) -> VideoStream:
+        for name, value in self._encoder.environment.items():
+            os.environ.setdefault(name, value)
         hardware = {}
         if self._encoder.upload is not None:
             from av.codec.hwaccel import HWAccel  # noqa: PLC0415

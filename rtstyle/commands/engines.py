@@ -28,10 +28,12 @@ _Text = Optional[str]  # noqa: UP045 (typer reads it at run time)
 
 
 @app.command()
-def build(
+def build(  # noqa: PLR0917 (typer calls it by name)
     net: Annotated[str, typer.Option("--net", help="Nets by name or file, with commas between; all: every net.")] = "",
     size: Annotated[_Text, typer.Option("--size", help="One fixed engine for each size: 1280x720,1920x1080.")] = None,
-    smallest: Annotated[_Text, typer.Option("--min", help=f"Smallest size of one engine for all. [{_SMALLEST}]")] = None,
+    smallest: Annotated[
+        _Text, typer.Option("--min", help=f"Smallest size of one engine for all. [{_SMALLEST}]")
+    ] = None,
     typical: Annotated[_Text, typer.Option("--opt", help="The size it is tuned for. [1280x720]")] = None,
     largest: Annotated[_Text, typer.Option("--max", help=f"Largest size. [{_LARGEST}]")] = None,
     target: Annotated[
@@ -139,7 +141,9 @@ def inspect(
 
 @app.command()
 def clean(
-    everything: Annotated[bool, typer.Option("--all", help="Everything: engines that can be used too, and nets compiled for the CPU.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Everything: engines that can be used too, and nets compiled for the CPU.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Remove what cannot be used any more: engines of older versions and files, damaged ones, left-overs.

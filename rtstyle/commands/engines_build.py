@@ -52,12 +52,17 @@ def build_all(order: Order, store: EngineStore, *, quiet: bool = False) -> list[
         targets = (gpu.target,)
     facts = _choose_runtime(order.runtime, targets, gpu)
     recipes = [
-        (net, make_recipe(net, sizes, precision=order.precision, runtime=facts, version=version, targets=targets, gpu=gpu))
+        (
+            net,
+            make_recipe(
+                net, sizes, precision=order.precision, runtime=facts, version=version, targets=targets, gpu=gpu
+            ),
+        )
         for version in [installed_version(facts.name)]
         for net in nets
         for sizes in _ranges(order, net)
     ]
-    return [_build_one(net, recipe, store, gpu, order.force, quiet) for net, recipe in recipes]
+    return [_build_one(net, recipe, store, gpu, force=order.force, quiet=quiet) for net, recipe in recipes]
 
 
 def _gpu_at_hand() -> Gpu:
@@ -115,7 +120,7 @@ def _choose_runtime(name: str, targets: tuple[str, ...], gpu: Gpu | None) -> Run
 
 
 def _build_one(
-    net: NetFile, recipe: Recipe, store: EngineStore, gpu: Gpu | None, force: bool, quiet: bool
+    net: NetFile, recipe: Recipe, store: EngineStore, gpu: Gpu | None, *, force: bool, quiet: bool
 ) -> Stored:
     what = f"net {recipe.net}, {recipe.sizes}, {recipe.precision}, {recipe.runtime} for {', '.join(recipe.targets)}"
     there = next((stored for stored in store.entries() if stored.recipe == recipe), None)

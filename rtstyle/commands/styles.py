@@ -104,7 +104,8 @@ def sheet(
     cells += cells_of_net(file, picture, library, backend=backend)
     drawn = draw_sheet(cells, columns)
     write_whole(out, encoded(drawn, out))
-    typer.echo(f"{out}: {len(cells) - 1} styles of net {file.spec.name}, {drawn.shape[1]}x{drawn.shape[0]}", err=True)
+    count = f"{len(cells) - 1} style{'' if len(cells) == 2 else 's'}"
+    typer.echo(f"{out}: {count} of net {file.spec.name}, {drawn.shape[1]}x{drawn.shape[0]}", err=True)
 
 
 @styles_app.command("import")

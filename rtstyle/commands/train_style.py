@@ -72,7 +72,7 @@ def style(
     from train.config import StyleConfig
     from train.credits import Credit, style_name
     from train.processes import team
-    from train.run import check_options, forget
+    from train.run_folder import check_options, forget
     from train.style import limit_minutes, style_run, write_fitted_style
 
     library = Library()

@@ -17,8 +17,11 @@ from engines.net_file import NetFile
 __all__ = ["emulate", "norms_taken_apart"]
 
 
-def emulate(graph: NetFile, frame: Picture, style: StyleVector | None) -> Picture:
-    """Run one frame, uint8 `(h, w, 3)`, through a typed graph with true float16 rounding."""
+def emulate(graph: NetFile, frame: Picture, style: StyleVector | None) -> tuple[Picture, float]:
+    """Run one frame, uint8 `(h, w, 3)`, through a typed graph with true float16 rounding.
+
+    Returns the picture and the largest absolute value of any float16 tensor: infinite where one overflowed.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -30,8 +33,9 @@ def emulate(graph: NetFile, frame: Picture, style: StyleVector | None) -> Pictur
     feed = {"frame": frame[None]}
     if style is not None:
         feed["style"] = style[None]
-    image: Picture = session.run(["image"], feed)[0][0]
-    return image
+    image, *peaks = session.run(None, feed)
+    largest = max(float(peak) if np.isfinite(peak) else float("inf") for peak in peaks)
+    return image[0], largest
 
 
 def _rounded(graph: NetFile) -> onnx.ModelProto:
@@ -52,6 +56,9 @@ def _rounded(graph: NetFile) -> onnx.ModelProto:
         for name in names:
             nodes.append(helper.make_node("Cast", [f"{name}__exact"], [f"{name}__half"], to=TensorProto.FLOAT16))
             nodes.append(helper.make_node("Cast", [f"{name}__half"], [name], to=TensorProto.FLOAT))
+            nodes.append(helper.make_node("Abs", [name], [f"{name}__abs"]))
+            nodes.append(helper.make_node("ReduceMax", [f"{name}__abs"], [f"{name}__peak"], keepdims=0))
+            model.graph.output.append(helper.make_tensor_value_info(f"{name}__peak", TensorProto.FLOAT, []))
     del model.graph.node[:]
     model.graph.node.extend(nodes)
     for tensor in model.graph.initializer:
@@ -85,4 +92,3 @@ def norms_taken_apart(net: NetFile) -> onnx.ModelProto:
     del model.graph.node[:]
     model.graph.node.extend(nodes)
     return model
-

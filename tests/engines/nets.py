@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,20 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from engines.net_file import NetFile, NetSpec, net_from_model, write_net
+from engines.net_file import NetFile, NetSpec, net_from_model, read_net, write_net
 from engines.style_file import Style, write_style
 
-__all__ = ["add_net", "add_style", "identity_model", "identity_net", "shift_net", "tint_model", "tint_net", "vector"]
+__all__ = [
+    "add_net",
+    "add_style",
+    "identity_model",
+    "identity_net",
+    "read_changed",
+    "shift_net",
+    "tint_model",
+    "tint_net",
+    "vector",
+]
 
 OPSET = 18
 
@@ -98,6 +109,15 @@ def add_style(folder: Path, net: NetFile, name: str, numbers: NDArray[np.float32
         ),
     )
     return path
+
+
+def read_changed(folder: Path, change: Callable[[onnx.ModelProto], None]) -> NetFile:
+    """Read `tint_net` from a file in which `change` has changed something."""
+    model = onnx.load_model_from_string(tint_net().model)
+    change(model)
+    path = folder / "changed.onnx"
+    path.write_bytes(model.SerializeToString())
+    return read_net(path)
 
 
 def _front() -> list[onnx.NodeProto]:

@@ -38,6 +38,27 @@ def test_a_full_disk_is_an_output_error_and_the_old_file_stays(tmp_path: Path, m
     assert os.listdir(tmp_path) == ["file.bin"]
 
 
+def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "file.bin"
+    contents = [bytes([number]) * 4_000_000 for number in range(2)]
+    write_whole(path, contents[0])
+    done = threading.Event()
+
+    def write() -> None:
+        for number in range(30):
+            write_whole(path, contents[number % 2])
+        done.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    seen = 0
+    while not done.is_set():
+        assert path.read_bytes() in contents
+        seen += 1
+    writer.join()
+    assert seen
+
+
 def test_threads_that_write_one_file_do_not_disturb_each_other(tmp_path: Path) -> None:
     path = tmp_path / "file.bin"
     failures: list[BaseException] = []

@@ -34,7 +34,8 @@ sys.stdout.write(json.dumps(said))
 
 
 def _without(*packages: str) -> dict[str, str]:
-    command = [sys.executable, "-c", _PROGRAM, ",".join(packages)]
+    """What opening engines says where `packages`, and those for NVIDIA GPUs, are not installed."""
+    command = [sys.executable, "-c", _PROGRAM, ",".join(("tensorrt", "tensorrt_rtx", "torch", *packages))]
     done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=True, timeout=120)
     said: dict[str, str] = json.loads(done.stdout)
     return said
@@ -100,5 +101,7 @@ def test_openvino_does_not_need_onnxruntime() -> None:
 
 def test_with_no_backend_at_all_auto_says_why_for_each() -> None:
     said = _without("openvino", "onnxruntime")
-    assert said["auto"].startswith("BackendError: no backend can run here: openvino: ")
+    assert said["auto"].startswith("BackendError: no backend can run here: ")
+    for backend in BACKENDS:
+        assert f"{backend}: " in said["auto"]
     assert "onnxruntime: the onnxruntime backend needs" in said["auto"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines.errors import BadInputError
@@ -35,6 +35,7 @@ def _typed(parts: list[tuple[str, float]]) -> str:
     return ",".join(f"{name}:{weight!r}" for name, weight in parts)
 
 
+@settings(max_examples=40)
 @given(PARTS)
 def test_weights_sum_to_one_and_keep_their_proportions(parts: list[tuple[str, float]]) -> None:
     weights = parse_blend(_typed(parts))
@@ -44,6 +45,7 @@ def test_weights_sum_to_one_and_keep_their_proportions(parts: list[tuple[str, fl
         assert weights[name] == pytest.approx(sum(w for n, w in parts if n == name) / total)
 
 
+@settings(max_examples=40)
 @given(PARTS, st.randoms(use_true_random=False))
 def test_the_order_does_not_matter(parts: list[tuple[str, float]], chance: random.Random) -> None:
     turned = list(parts)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -152,6 +151,7 @@ def test_the_other_codecs_keep_every_frame_and_timestamp(tmp_path: Path, codec: 
 
 def test_a_disk_that_is_full(tmp_path: Path) -> None:
     """A limit on the size of files ends writing in the middle, as a full disk does."""
+    resource = pytest.importorskip("resource")
     source = write_clip(tmp_path / "in.mp4", Clip(pictures=[scene(n, (320, 240)) for n in range(60)]))
     script = (
         "import sys\nfrom pathlib import Path\nfrom engines.errors import OutputError\n"

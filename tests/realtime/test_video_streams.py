@@ -299,6 +299,31 @@ def test_attached_fonts_come_along(tmp_path: Path) -> None:
     assert notice == "stream 1 (attachment) has no place in the output: left out"
 
 
+def test_a_time_code_comes_along(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.mov", Clip(pictures=_scenes(5), metadata={"timecode": "01:00:00:00"}))
+    assert run(source, tmp_path / "out.mov").notices == ()
+    with av.open(str(tmp_path / "out.mov")) as container:
+        assert [s.metadata["timecode"] for s in container.streams] == ["01:00:00:00"] * 2
+
+
+def test_a_second_video_is_left_out_and_that_is_said(tmp_path: Path) -> None:
+    def add(container: av.container.OutputContainer) -> Callable[[], None]:
+        stream = container.add_stream("mpeg4", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+
+        def write() -> None:
+            frame = av.VideoFrame.from_ndarray(scene(0, (32, 32)), "rgb24")
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+
+        return write
+
+    source = write_clip(tmp_path / "in.mkv", Clip(pictures=_scenes(5), beside=add))
+    summary = run(source, tmp_path / "out.mkv")
+    assert summary.notices == ("stream 1 (video, mpeg4) has no place in the output: left out",)
+    assert summary.size == (64, 48)
+
+
 def test_sound_that_lies_behind_all_video_in_the_file_comes_along(tmp_path: Path) -> None:
     # the tone is written after the last frame, without interleaving
     clip = Clip(pictures=_scenes(60), beside=tone(seconds=2), container_options={"max_interleave_delta": "1"})

@@ -47,9 +47,9 @@ class SrConfig:
     """Checkpoint of another run to take the weights from, as far as they fit: another mode's or scale's."""
     loss_network: str = "vgg19"
     """vgg19 or vgg16, for `perceptual`."""
-    pixel_weight: float = 0.2
+    pixel_weight: float = 1.0
     """In `perceptual`; `fidelity` has no other term."""
-    feature_weight: float = 1.0
+    feature_weight: float = 0.4
     """In `perceptual`."""
     adversarial_weight: float = 0.0
     """Above 0: a discriminator is trained beside the net, which then also learns to deceive it."""

@@ -10,16 +10,20 @@ from torch import Tensor
 from train.loss_networks import LossNetwork
 from train.losses import feature_reconstruction
 
-__all__ = ["FEATURE_LAYER", "SrTerms", "feature_loss", "pixel_loss"]
+__all__ = ["SrTerms", "feature_loss", "pixel_loss"]
 
-FEATURE_LAYER = "relu2_2"
-"""As for super-resolution in Johnson et al. 2016."""
+_FEATURES = {"relu2_2": 1e-5, "relu1_2": 4e-5}
+"""Layers and weights, which bring squared distances of the original VGG's features, some 1e4, near the other terms.
+
+relu2_2 is that of Johnson et al. 2016. Alone it draws a fine grid, for it lies behind a maximum over each 2x2 pixels,
+which does not see the pixels below the maximum; relu1_2 does.
+"""
+_USUAL_SQUARES = {"relu2_2": 8e4, "relu1_2": 4e4}
+"""Mean squares of those features of photos: what another loss network's are brought to."""
 _LUMA = (65.481 / 255, 128.553 / 255, 24.966 / 255)
 """BT.601, as in the metric."""
 _COLOUR_SHARE = 0.25
 _SMOOTH = 1e-3
-_FEATURE_SCALE = 1e-5
-"""Brings squared distances of features of the original VGG, some 1e4, near the other terms."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +49,15 @@ def pixel_loss(made: Tensor, original: Tensor) -> Tensor:
 
 
 def feature_loss(made: Tensor, original: Tensor, network: LossNetwork) -> Tensor:
-    """Eq. 2 of Johnson et al. at relu2_2. Both float `(n, 3, h, w)`, RGB in 0..1; a scalar near 0.1."""
+    """Eq. 2 of Johnson et al., summed over layers. Both float `(n, 3, h, w)`, RGB in 0..1; a scalar near 0.2."""
     with torch.no_grad():
-        wanted = network(original, (FEATURE_LAYER,))[FEATURE_LAYER]
-    features = network(made, (FEATURE_LAYER,))[FEATURE_LAYER]
-    return _FEATURE_SCALE * feature_reconstruction(features, wanted).mean()
+        wanted = network(original, _FEATURES)
+    features = network(made, _FEATURES)
+    terms = []
+    for layer, scale in _FEATURES.items():
+        unit = 1.0 if network.original_scale else _USUAL_SQUARES[layer] / float(wanted[layer].float().square().mean())
+        terms.append(scale * unit * feature_reconstruction(features[layer], wanted[layer]).mean())
+    return torch.stack(terms).sum()
 
 
 def _charbonnier(difference: Tensor) -> Tensor:

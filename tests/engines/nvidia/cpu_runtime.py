@@ -105,9 +105,7 @@ def cpu_runtime(name: str, net: NetFile, trt: Any = None) -> tuple[Runtime, Simp
 
         def Runtime(self, log: object) -> Any:  # noqa: N802 (the vendor's name)
             del log
-            return SimpleNamespace(
-                deserialize_cuda_engine=lambda _: None if faults.refuses else _Engine(net, faults)
-            )
+            return SimpleNamespace(deserialize_cuda_engine=lambda _: None if faults.refuses else _Engine(net, faults))
 
     if trt is None:
         log = SimpleNamespace(last_error="")

@@ -17,7 +17,8 @@ def pinned_memory_is_zero_and_has_the_shape_and_type_asked_for(cuda: Cuda) -> No
     floats = cuda.pinned((1, 7), np.float32)
     assert (array.shape, array.dtype, array.any()) == ((2, 5, 3), np.uint8, np.False_)
     assert (floats.shape, floats.dtype, floats.any()) == ((1, 7), np.float32, np.False_)
-    assert array.flags.c_contiguous and array.flags.writeable
+    assert array.flags.c_contiguous
+    assert array.flags.writeable
 
 
 def what_is_copied_in_comes_out_again(cuda: Cuda) -> None:

@@ -25,6 +25,7 @@ from engines.nvidia.cuda import Cuda, open_cuda
 from engines.nvidia.driver import find_gpu
 from engines.nvidia.engine import TensorRtEngine
 from engines.nvidia.store import EngineStore
+from engines.warming import WarmingEngine, open_engine_at_once
 from tests.engines.nvidia.cpu_runtime import cpu_runtime
 from tests.engines.nvidia.cuda_contract import CONTRACT
 
@@ -59,9 +60,9 @@ def test_contract(cuda: Cuda, holds: Callable[[Cuda], None]) -> None:
     holds(cuda)
 
 
-def test_closing_gives_everything_back() -> None:
+def test_closing_gives_everything_back(binding: str) -> None:
     before = live()
-    cuda = open_cuda("cuda-bindings")
+    cuda = open_cuda(binding)
     stream = cuda.stream()
     buffer, array, event = cuda.device(64), cuda.pinned((64,), np.uint8), cuda.event()
     stream.record(event)
@@ -81,12 +82,12 @@ def test_closing_gives_everything_back() -> None:
     ],
 )
 def test_what_cuda_says_becomes_one_line_that_names_the_cpu(
-    failure: str, text: str, monkeypatch: pytest.MonkeyPatch
+    failure: str, text: str, binding: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = live()
     monkeypatch.setenv("STANDIN_FAIL", failure)
-    with pytest.raises(BackendError, match=text) as caught:  # noqa: PT012
-        cuda = open_cuda("cuda-bindings")
+    with pytest.raises(BackendError, match=text) as caught:
+        cuda = open_cuda(binding)
         try:
             stream = cuda.stream()
             stream.copy_in(cuda.device(16), cuda.pinned((16,), np.uint8))
@@ -156,13 +157,13 @@ def test_every_picture_is_that_of_its_frame(net: NetFile, name: str, depth: int,
         assert all(ms > 0 for ms in engine.stages_ms().values())
 
 
-def test_an_engine_gives_all_back_when_it_is_closed_and_when_it_cannot_be_made(net: NetFile) -> None:
+def test_an_engine_gives_all_back_when_it_is_closed_and_when_it_cannot_be_made(net: NetFile, binding: str) -> None:
     before = live()
-    make, faults = _engine(net, "tensorrt", open_cuda("cuda-bindings"))
+    make, faults = _engine(net, "tensorrt", open_cuda(binding))
     make().close()
     assert live() == before
     for fault in ("refuses", "no_memory", "fails"):
-        make, faults = _engine(net, "tensorrt", open_cuda("cuda-bindings"))
+        make, faults = _engine(net, "tensorrt", open_cuda(binding))
         setattr(faults, fault, True)
         with pytest.raises(BackendError, match="--backend openvino"):
             make()
@@ -185,6 +186,29 @@ def test_what_was_compiled_on_the_gpu_is_kept_and_taken_again(net: NetFile, tmp_
         make, faults = _engine(net, "tensorrt-rtx", open_cuda("cuda-bindings"), tmp_path / "x.jit")
         make().close()
     assert faults.caches_taken == [b"compiled on this GPU"]
+
+
+def test_with_auto_the_cpu_paints_while_the_engine_is_built(
+    net: NetFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    trt = pytest.importorskip("tensorrt_rtx")
+    runtime, _ = cpu_runtime("tensorrt-rtx", net, trt)
+    monkeypatch.setattr(opener, "load_runtime", lambda _: runtime)
+    options = EngineOptions(cache=tmp_path)
+    style, frame = trial_style(net), trial_pictures(SIZE)[3]
+    with open_engine_at_once(net, SIZE, options=options) as engine:
+        assert isinstance(engine, WarmingEngine)
+        assert engine.spec.backend == "openvino"
+        engine.submit(frame, style)
+        engine._maker.join()
+        engine.collect()
+        engine.submit(frame, style)
+        assert engine.spec.backend == "tensorrt-rtx"
+        engine.collect()
+    assert "the CPU paints (openvino) while tensorrt-rtx builds" in caplog.text
+    assert "tensorrt-rtx paints from here on" in caplog.text
+    with open_engine_at_once(net, SIZE, options=options) as engine:
+        assert engine.spec.backend == "tensorrt-rtx"
 
 
 def test_an_engine_is_built_once_checked_once_and_found_again(

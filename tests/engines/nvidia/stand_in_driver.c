@@ -62,7 +62,11 @@ int cuGetErrorName(int code, const char **s) {
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) if (NAMES[i].code == code) { *s = NAMES[i].name; return 0; }
     *s = NULL; return INVALID_VALUE;
 }
-int cuGetErrorString(int code, const char **s) { return cuGetErrorName(code, s); }
+int cuGetErrorString(int code, const char **s) { /* the real driver's words, for those that PyCUDA is asked for */
+    *s = code == 2 ? "out of memory" : code == 100 ? "no CUDA-capable device is detected"
+        : code == 700 ? "an illegal memory access was encountered" : code == 999 ? "unknown error" : "some error";
+    return 0;
+}
 
 int cuMemAlloc_v2(uintptr_t *p, size_t n) { CHECK("cuMemAlloc"); CURRENT(); *p = (uintptr_t)malloc(n); live++; return 0; }
 int cuMemFree_v2(uintptr_t p) { CURRENT(); free((void *)p); live--; return 0; }

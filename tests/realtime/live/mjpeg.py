@@ -30,7 +30,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if camera.login and self.headers.get("Authorization") != "Basic " + base64.b64encode(
             camera.login.encode()
         ).decode("ascii"):
-            self.send_error(401)
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="camera"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
             return
         camera.visits += 1
         self.send_response(200)

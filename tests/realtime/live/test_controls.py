@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -32,7 +34,7 @@ def test_a_fade_never_turns_back(moments: list[int]) -> None:
     state = press(State(style=0), 3, _PALETTE, 0)
     start, end = _VECTORS[0], _VECTORS[2]
     weights = [float(np.dot(_vector(state, at) - start, end - start)) for at in sorted(moments)]
-    assert all(later >= earlier - 1e-4 for earlier, later in zip(weights, weights[1:], strict=False))
+    assert all(later >= earlier - 1e-4 for earlier, later in itertools.pairwise(weights))
 
 
 @given(switches=st.lists(st.tuples(st.integers(0, 9), st.integers(0, FADE_NS)), min_size=1, max_size=12))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -93,7 +95,7 @@ def test_no_two_neighbours_of_the_pattern_are_alike_and_it_can_start_again() -> 
     source = PatternSource((64, 48))
     frames = [source.read().picture for _ in range(300)]
     assert all(frame.shape == (48, 64, 3) for frame in frames)
-    assert all((one != other).any() for one, other in zip(frames, frames[1:], strict=False))
+    assert all((one != other).any() for one, other in itertools.pairwise(frames))
     source.rewind()
     np.testing.assert_array_equal(source.read().picture, frames[0])
 

@@ -20,7 +20,8 @@ def test_downscaling_a_batch_is_the_bicubic_of_the_benchmarks(scale: int) -> Non
     low = downscaled(crops, scale)
     wanted = imresize(crops[3].permute(1, 2, 0).numpy().astype(np.uint8), Fraction(1, scale))
     difference = np.abs(low[3].permute(1, 2, 0).numpy() - wanted)
-    assert difference.max() <= 1  # the benchmarks' pictures are rounded between rows and columns as well
+    assert difference.max() <= 1  # where float32 rounds to another side
+    assert (difference > 0).mean() < 0.001
 
 
 @pytest.mark.parametrize("kind", ["bicubic", "video", "paper"])

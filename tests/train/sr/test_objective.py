@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 
@@ -40,3 +42,15 @@ def test_the_sides_of_the_adversarial_game_want_opposite_scores() -> None:
 
 def test_the_discriminator_scores_pieces() -> None:
     assert Discriminator()(torch.rand(2, 3, 96, 96)).shape == (2, 1, 12, 12)
+
+
+def test_the_scale_of_another_loss_network_does_not_matter(network: LossNetwork) -> None:
+    one = copy.deepcopy(network)
+    one.original_scale = False
+    other = copy.deepcopy(one)
+    other.convs["relu2_2"].weight.mul_(0.01)
+    other.convs["relu2_2"].bias.mul_(0.01)
+    made, original = torch.rand(2, 1, 3, 32, 32)
+    losses = [feature_loss(made, original, judge).item() for judge in (one, other)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+    assert losses[0] > 0

