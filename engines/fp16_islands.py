@@ -145,7 +145,10 @@ class _Graph:
             found.add(index)
             if len(self.after(index)) > 1:
                 break
-            index = next(i for i in self.before(index) if i in data)
+            sources = [i for i in self.before(index) if i in data]
+            if not sources:  # a net that only moves pixels
+                break
+            index = sources[0]
         if self.nodes[index].op_type == "Add" and len(self.after(index)) == 1:
             found.add(index)
         return found

@@ -68,7 +68,7 @@ def _torch_version() -> str:
 def _make_engine(net: NetFile, spec: EngineSpec, depth: int) -> GpuEngine:
     import torch
 
-    from engines.fp16 import half_from_net
+    from engines.nvidia.build import graph_for
     from engines.nvidia.cuda import Cuda
     from engines.nvidia.cuda_torch import open_device, translated
     from engines.nvidia.gpu_engine import GpuEngine
@@ -79,9 +79,8 @@ def _make_engine(net: NetFile, spec: EngineSpec, depth: int) -> GpuEngine:
         """The graph, operator by operator, recorded once into a CUDA graph for each slot. channels_last throughout."""
 
         def _load(self) -> None:
-            graph = half_from_net(net) if spec.precision == "f16" else net
             with translated(torch, "the net was put on the GPU"):
-                self._module: GraphModule | None = load_graph(graph, "cuda")
+                self._module: GraphModule | None = load_graph(graph_for(net, spec.precision), "cuda")
 
         def _launcher(self, slot: Slot) -> Callable[[], None]:
             frame, *style = self._tensors(slot)

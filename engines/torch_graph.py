@@ -43,7 +43,10 @@ class GraphModule:
 
 
 def load_graph(net: NetFile, device: str) -> GraphModule:
-    """Make a net's graph runnable on `device`. Raises BackendError for an operator that is not known here."""
+    """Make a typed graph (`engines.fp16`) runnable on `device`.
+
+    Raises BackendError for an operator that is not known here.
+    """
     import onnx
     import torch
 

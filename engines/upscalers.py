@@ -36,5 +36,6 @@ def upscaler(scale: int, mode: str | None = None, *, library: Library | None = N
         raise BadInputError(f"no upscaler enlarges {scale} times ({mode}); there are: {there}")
     net = library.net(name)
     if net.spec.kind != "upscale" or net.spec.scale != scale:
-        raise BadInputError(f"{net.path}: expected a net that enlarges {scale} times, this one does {net.spec.scale} ({net.spec.kind})")
+        does = f"{net.spec.scale} times ({net.spec.kind})"
+        raise BadInputError(f"{net.path}: expected a net that enlarges {scale} times, this one does {does}")
     return net

@@ -12,7 +12,7 @@ import typer
 
 from engines.errors import RtStyleError
 from rtstyle import __version__
-from rtstyle.commands import bench, cam, doctor, engines, image, styles, train, video
+from rtstyle.commands import bench, bench_speed, cam, doctor, engines, image, styles, train, video
 
 __all__ = ["app", "main"]
 
@@ -28,6 +28,9 @@ app.command("cam")(cam.cam)
 app.command("doctor")(doctor.doctor)
 app.command("image")(image.image)
 app.command("video")(video.video)
+bench.bench_app.command("fps")(bench_speed.fps)
+bench.bench_app.command("video")(bench_speed.video)
+bench.bench_app.command("memory")(bench_speed.memory)
 app.add_typer(bench.bench_app)
 app.add_typer(engines.app)
 app.add_typer(styles.styles_app)

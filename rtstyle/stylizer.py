@@ -26,7 +26,7 @@ class Stylizer:
 
     style: a name, a blend such as `udnie:0.6,wave:0.4`, or the path of a style file; None is the default style.
     net: a net's name or file, where the style alone does not say it.
-    strength: 0 (the frame as it came) to 1 (painted). keep_colors: brightness from the painting, colours from the frame.
+    strength: 0 (the frame as it came) to 1 (painted). keep_colors: brightness of the painting, colours of the frame.
     backend: `auto` or a name from `rtstyle doctor`. precision: f32, bf16 or f16; None lets the backend choose.
 
     Raises BadInputError for unknown names and wrong values, BackendError where nothing can run. Not for use from

@@ -60,9 +60,10 @@ def photo_from_bytes(content: bytes, name: str) -> Photo:
     if not content:
         raise BadInputError(f"{name}: expected a picture, the file is empty")
     try:
-        with warnings.catch_warnings(record=True) as said, _opened(content) as image:
+        with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
-            return _photo_from_image(image, said)
+            with _opened(content) as image:
+                return _photo_from_image(image, said)
     except BadInputError as error:
         raise BadInputError(f"{name}: {error}") from error
     except UnidentifiedImageError as error:
@@ -117,9 +118,8 @@ def _exif(image: Image.Image, notices: list[str]) -> tuple[bytes | None, int]:
         orientation = int(exif.get(_ORIENTATION, 1))
         for tag in _ABOUT_THE_FILE.intersection(exif):
             del exif[tag]
-        folder = exif.get_ifd(_EXIF_FOLDER)
-        for tag in _ABOUT_THE_PIXELS:
-            folder.pop(tag, None)
+        for tag in _ABOUT_THE_PIXELS if _EXIF_FOLDER in exif else ():
+            exif.get_ifd(_EXIF_FOLDER).pop(tag, None)
         return (exif.tobytes() if len(exif) else None), orientation
     except Exception as error:  # as above: cameras and editors write damaged EXIF, and that is no reason to stop
         notices.append(f"the EXIF data is damaged and not kept: {error}")

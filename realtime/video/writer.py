@@ -87,7 +87,7 @@ class VideoWriter:
         self.busy_ns = 0
         muxer = muxer_of(target)
         with self.errors():
-            self._part.touch(exist_ok=False)
+            self._part.touch()  # a folder that cannot be written is found out now
         try:
             with self.errors():
                 self.container: OutputContainer = av.open(

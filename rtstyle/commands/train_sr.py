@@ -28,7 +28,7 @@ def sr(
     *,
     out: Annotated[Path, typer.Option("--out", help="Folder of the run; where it holds one, it is resumed.")],
     pictures: Annotated[
-        Optional[Path], typer.Option("--pictures", help="Folder of sharp pictures to learn from.")
+        Optional[Path], typer.Option("--pictures", help="Folder of sharp pictures: hundreds; all are kept in memory.")
     ] = None,
     checks: Annotated[
         Optional[Path],

@@ -109,3 +109,8 @@ def test_the_command_refuses_a_net_of_another_scale(sets: Path, tmp_path: Path) 
     done = _bench("--sr", 3, "--data", sets, "--net", net)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("rtstyle: expected a net that enlarges 3 times")
+
+
+def test_measuring_needs_no_torch() -> None:
+    code = "import sys, benchmarks.sr, rtstyle.commands.bench_quality; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

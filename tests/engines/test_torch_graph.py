@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
@@ -9,15 +11,16 @@ import pytest
 from engines.backends import open_engine
 from engines.contract import EngineOptions, Picture
 from engines.errors import BackendError
-from engines.fp16 import half_from_net
 from engines.library import Library
 from engines.net_file import NetFile
 from engines.nvidia.agreement import LOWEST_DB, trial_pictures, trial_style
+from engines.nvidia.build import graph_for
+from tests.engines.nvidia.nets import NETS, net_called
 
 torch = pytest.importorskip("torch", reason="needs torch")
 
 
-def _painted(net: NetFile, picture: Picture, graph: NetFile | None = None) -> Picture:
+def _painted(net: NetFile, picture: Picture, precision: str = "f32") -> Picture:
     from engines.torch_graph import load_graph
 
     style = trial_style(net)
@@ -25,7 +28,7 @@ def _painted(net: NetFile, picture: Picture, graph: NetFile | None = None) -> Pi
     if style is not None:
         inputs.append(torch.from_numpy(style)[None])
     with torch.inference_mode():
-        image: Picture = load_graph(graph or net, "cpu")(*inputs)[0].numpy()
+        image: Picture = load_graph(graph_for(net, precision), "cpu")(*inputs)[0].numpy()
     return image
 
 
@@ -36,10 +39,10 @@ def _reference(net: NetFile, picture: Picture) -> Picture:
         return engine.collect()
 
 
-@pytest.mark.parametrize("name", sorted(Library().nets()))
+@pytest.mark.parametrize("name", NETS)
 @pytest.mark.parametrize("number", [2, 3])
-def test_every_net_is_painted_as_by_openvino(name: str, number: int) -> None:
-    net, picture = Library().net(name), trial_pictures((96, 64))[number]
+def test_every_net_is_painted_as_by_openvino(name: str, number: int, tmp_path: Path) -> None:
+    net, picture = net_called(name, tmp_path), trial_pictures((96, 64))[number]
     assert np.abs(_painted(net, picture).astype(int) - _reference(net, picture)).max() <= 1
 
 
@@ -47,21 +50,23 @@ def test_every_net_is_painted_as_by_openvino(name: str, number: int) -> None:
 def test_the_half_graph_runs_in_true_half_and_paints_the_same(name: str) -> None:
     """torch computes half convolutions on a CPU in half: a second look at what the emulation shows."""
     net, picture = Library().net(name), trial_pictures((96, 64))[3]
-    error = np.mean((_painted(net, picture, half_from_net(net)).astype(float) - _reference(net, picture)) ** 2)
+    error = np.mean((_painted(net, picture, "f16").astype(float) - _reference(net, picture)) ** 2)
     assert 10 * np.log10(255**2 / max(1e-9, error)) >= LOWEST_DB["f16"]
 
 
-@pytest.mark.parametrize("name", sorted(Library().nets()))
-@pytest.mark.parametrize("half", [False, True])
-def test_nothing_is_read_back_from_the_device_so_that_a_graph_can_be_recorded(name: str, half: bool) -> None:
+@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("precision", ["f32", "f16"])
+def test_nothing_is_read_back_from_the_device_so_that_a_graph_can_be_recorded(
+    name: str, precision: str, tmp_path: Path
+) -> None:
     """On torch's device without data, reading a value back or mixing devices is an error."""
     from engines.torch_graph import load_graph
 
-    net = Library().net(name)
+    net = net_called(name, tmp_path)
     inputs = [torch.empty((1, 64, 96, 3), dtype=torch.uint8, device="meta")]
     if net.spec.style_length:
         inputs.append(torch.empty((1, net.spec.style_length), device="meta"))
-    image = load_graph(half_from_net(net) if half else net, "meta")(*inputs)
+    image = load_graph(graph_for(net, precision), "meta")(*inputs)
     assert image.shape == (1, 64 * net.spec.scale, 96 * net.spec.scale, 3)
     assert image.dtype == torch.uint8
 

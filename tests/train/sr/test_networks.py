@@ -38,6 +38,14 @@ def test_collapsing_the_branches_changes_nothing() -> None:
         torch.testing.assert_close(plain(picture), net(picture), atol=1e-6, rtol=1e-5)
 
 
+def test_a_branched_convolution_of_nothing_passes_its_input_on() -> None:
+    conv = BranchedConv(8, 8)
+    for parameter in conv.parameters():
+        torch.nn.init.zeros_(parameter)
+    picture = torch.rand(1, 8, 9, 11)
+    torch.testing.assert_close(conv(picture), picture)
+
+
 def test_every_branch_learns() -> None:
     net = UpscaleNet(2, width=8, depth=1)
     net(torch.rand(1, 3, 16, 16)).square().mean().backward()

