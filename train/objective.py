@@ -40,10 +40,6 @@ class LossTerms:
         """The mean of each over the batch, without gradients: float32 `(4,)`, in the order of the fields."""
         return torch.stack([getattr(self, field.name).detach().mean() for field in fields(self)])
 
-    def detached(self) -> LossTerms:
-        """The same without gradients."""
-        return LossTerms(**{field.name: getattr(self, field.name).detach() for field in fields(self)})
-
 
 @dataclass(frozen=True, kw_only=True)
 class Motion:

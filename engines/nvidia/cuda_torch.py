@@ -89,7 +89,8 @@ class _Stream:
 
     def capture(self, work: Callable[[], None]) -> _Graph | None:
         graph = self._torch.cuda.CUDAGraph()
-        with translated(self._torch, "a CUDA graph was made"), self._torch.cuda.graph(graph, stream=self.stream):
+        recording = self._torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local")
+        with translated(self._torch, "a CUDA graph was made"), recording:
             work()
         return _Graph(self._torch, graph, self.stream)
 

@@ -19,7 +19,7 @@ from realtime.video.colour import HDR_TRANSFERS, ToRgb, colour_of
 from realtime.video.hdr import HdrToRgb
 from realtime.video.orientation import UPRIGHT, orientation_of, upright
 from realtime.video.source import origin_of, packets_of, video_stream
-from realtime.video.timing import Notice, Timeline, exact, ticks
+from realtime.video.timing import EvenClock, Notice, Timeline, exact, ticks
 
 __all__ = ["TimedPicture", "VideoReader"]
 
@@ -67,6 +67,9 @@ class VideoReader:
         self._end_s = end_s
         self._damaged, self._packets, self._reached_s = 0, 0, Fraction(0)
         self._from_the_start = not start_s
+        self._begin_dts: int | None = None
+        """Decoding time of the first packet since the beginning or the last seek."""
+        self._even = "avi" in container.format.name
         self.busy_ns = 0
         first, self._rest = self._begin(start_s or Fraction(0))
         self._zero = ticks(self.origin_s, self.time_base) if self._from_the_start else first[1]
@@ -161,7 +164,8 @@ class VideoReader:
         wanted = ticks(self.origin_s + start_s, self.time_base) if start_s else None
         if wanted is not None and wanted * self.time_base < self.origin_s + start_s:
             wanted += 1
-        for margin_s in _SEEK_MARGINS_S if wanted is not None else ():
+        # without timestamps there is nothing to seek by: such files are read from their beginning
+        for margin_s in _SEEK_MARGINS_S if wanted is not None and self.stream.start_time is not None else ():
             target = ticks(self.origin_s + start_s - margin_s, self.time_base)
             try:
                 self._container.seek(target, stream=self.stream)
@@ -172,7 +176,7 @@ class VideoReader:
             assert wanted is not None
             if first is not None and first[1] <= wanted:  # else the seek went too far
                 return self._found(start_s, (item for item in chain([first], frames) if item[1] >= wanted))
-        if wanted is not None:
+        if wanted is not None and self.stream.start_time is not None:
             with suppress(av.FFmpegError):
                 self._container.seek(0)
         frames = self._timed()
@@ -190,9 +194,13 @@ class VideoReader:
 
     def _timed(self) -> Iterator[tuple[av.VideoFrame, int]]:
         """Frames with their timestamps, in ticks of the file's own clock, before `end_s`."""
-        self._timeline = Timeline(ticks(1 / self.rate, self.time_base))
+        step = ticks(1 / self.rate, self.time_base)
+        self._timeline = Timeline(step)
+        self._begin_dts = None
+        even = EvenClock(step) if self._even else None
         for frame in self._decoded():
-            pts = self._timeline.place(frame.pts, frame.dts)
+            pts = frame.pts if even is None else even.place(frame.dts, self._begin_dts)
+            pts = self._timeline.place(pts, frame.dts)
             if self._end_s is not None and pts * self.time_base >= self.origin_s + self._end_s:
                 return
             yield frame, pts
@@ -206,6 +214,8 @@ class VideoReader:
             if packet.stream_index != self.stream.index:
                 continue
             self._packets += 1
+            if self._begin_dts is None:
+                self._begin_dts = packet.dts
             try:
                 yield from self.stream.decode(packet)
             except av.FFmpegError:

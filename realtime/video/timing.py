@@ -6,7 +6,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Protocol
 
-__all__ = ["Notice", "Timeline", "exact", "ticks"]
+__all__ = ["EvenClock", "Notice", "Timeline", "exact", "ticks"]
 
 Notice = Callable[[str], None]
 """Told, in one line, what was not done quite as asked."""
@@ -28,6 +28,34 @@ def exact(value: _Rational) -> Fraction:
 def ticks(seconds: Fraction, time_base: Fraction) -> int:
     """The nearest whole number of `time_base` in `seconds`."""
     return round(seconds / time_base)
+
+
+class EvenClock:
+    """When frames are shown in AVI, which holds decoding times only, and even ones: they lack but the decoder's delay.
+
+    FFmpeg's own guesses at presentation times go back and forth there as soon as there are B-frames.
+    """
+
+    def __init__(self, step: int) -> None:
+        self._step = step
+        self._delay: int | None = None
+        self._last = 0
+
+    def place(self, dts: int | None, begin_dts: int | None) -> int | None:
+        """The time of the next frame in display order, in ticks; None where the file says nothing at all.
+
+        dts: what the decoder says of the frame; None for the last ones, which it held back. begin_dts: the decoding
+        time of the first packet that it got.
+        """
+        if dts is not None:
+            if self._delay is None:
+                self._delay = dts - (begin_dts or 0)
+            self._last = dts - self._delay
+        elif self._delay is None:
+            return None
+        else:
+            self._last += self._step
+        return self._last
 
 
 class Timeline:

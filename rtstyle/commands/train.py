@@ -68,9 +68,11 @@ def bank(
     """
     options = dict(locals())
     opt.check_content(content)
+    from train.config import BankConfig
+
+    chosen = opt.config_from_options(BankConfig, options, file=config, folder=None if restart else out)
     opt.need_packages()
     from train.bank import bank_credits, bank_run, export_checkpoint
-    from train.config import BankConfig
     from train.processes import team
     from train.run_folder import check_options, forget
 
@@ -78,7 +80,6 @@ def bank(
         if restart and here.leads:
             forget(out)
         here.wait()
-        chosen = opt.config_from_options(BankConfig, options, file=config, folder=out)
         check_options(out, chosen)
         run = bank_run(out, chosen, here)
         bank_credits(Path(chosen.styles), credits_file, run.names)  # a mistake in them shows before the hours go by

@@ -37,16 +37,17 @@ def gatys(
 
     Example: rtstyle train gatys --texture painting.jpg out.png
     """
-    opt.need_packages()
     from engines.errors import BadInputError
-    from train.config import LossWeights
-    from train.gatys import GatysConfig, paint_by_optimising
 
     wanted = 2 if texture else 3
     if len(paths) != wanted:
         raise BadInputError(f"expected {'PAINTING OUT' if texture else 'PHOTO PAINTING OUT'}, got {len(paths)} paths")
     if paths[-1].exists() and not force:
         raise BadInputError(f"{paths[-1]} exists: take another name, or --force")
+    opt.need_packages()
+    from train.config import LossWeights
+    from train.gatys import GatysConfig, paint_by_optimising
+
     config = GatysConfig(
         steps=steps,
         size=size,
@@ -57,12 +58,11 @@ def gatys(
     )
 
     def report(step: int, terms: LossTerms) -> None:
-        if step % max(1, steps // 20) == 0:
-            typer.echo(
-                f"step {step}/{steps}  content {terms.content.item():,.0f}  style {terms.style.item():,.0f}  "
-                f"variation {terms.variation.item():,.0f}",
-                err=True,
-            )
+        typer.echo(
+            f"step {step}/{steps}  content {terms.content.item():,.0f}  style {terms.style.item():,.0f}  "
+            f"variation {terms.variation.item():,.0f}",
+            err=True,
+        )
 
     paint_by_optimising(None if texture else paths[0], paths[-2], paths[-1], config, report)
     typer.echo(f"wrote {paths[-1]}")

@@ -103,7 +103,7 @@ def check_content(content: Path | None) -> None:
 
 
 def config_from_options(
-    kind: type[Config], options: Mapping[str, object], *, file: Path | None, folder: Path
+    kind: type[Config], options: Mapping[str, object], *, file: Path | None, folder: Path | None
 ) -> Config:
     """The config that a command's options ask for.
 

@@ -65,15 +65,11 @@ def style(
     """
     options = dict(locals())
     opt.check_content(content)
-    opt.need_packages()
     from engines.backends import cache_folder
     from engines.errors import BadInputError
     from engines.library import DEFAULT_NET, Library, user_folder
     from train.config import StyleConfig
     from train.credits import Credit, style_name
-    from train.processes import team
-    from train.run_folder import check_options, forget
-    from train.style import limit_minutes, style_run, write_fitted_style
 
     library = Library()
     file = library.net(net or DEFAULT_NET)
@@ -82,11 +78,16 @@ def style(
         raise BadInputError(f"net {file.spec.name} has a style {called} already: take another --name, or --force")
     folder = out or cache_folder() / "train" / f"{file.spec.name}-{called}"
     path = user_folder() / file.spec.name / f"{called}.safetensors"
+    chosen = opt.config_from_options(StyleConfig, options, file=config, folder=None if restart else folder)
+    opt.need_packages()
+    from train.processes import team
+    from train.run_folder import check_options, forget
+    from train.style import limit_minutes, style_run, write_fitted_style
+
     with team() as here:
         if restart and here.leads:
             forget(folder)
         here.wait()
-        chosen = opt.config_from_options(StyleConfig, options, file=config, folder=folder)
         check_options(folder, chosen)
         known = [library.style(other, file) for other in library.styles(file.spec.name) if other != called]
         run = style_run(folder, chosen, here, file, known)

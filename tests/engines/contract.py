@@ -15,11 +15,13 @@ CANDIDATES = [
     pytest.param(("openvino", "f32"), id="openvino-f32"),
     pytest.param(("openvino", None), id="openvino"),
     pytest.param(("onnxruntime", None), id="onnxruntime"),
-    pytest.param(("tensorrt", "f32"), id="tensorrt-f32", marks=pytest.mark.gpu),
     pytest.param(("tensorrt-rtx", "f32"), id="tensorrt-rtx-f32", marks=pytest.mark.gpu),
     pytest.param(("torch", "f32"), id="torch-f32", marks=pytest.mark.gpu),
 ]
-"""Backend and precision (None: the backend's choice). A new backend joins with one line."""
+"""Backend and precision (None: the backend's choice). A new backend joins with one line.
+
+tensorrt is not here: it runs tensorrt-rtx's engine code, and would build for many seconds in each of these tests.
+"""
 
 Open = Callable[..., Engine]
 """(net, size, **options of EngineOptions) to an engine of the backend under test."""

@@ -61,6 +61,9 @@ def test_every_convolution_is_half_and_every_statistic_is_float(name: str) -> No
     assert convolutions
     assert {types[name] for node in convolutions for name in node.input} == {TensorProto.FLOAT16}
     assert {types[node.input[0]] for node in nodes if node.op_type in STATISTICS} <= {TensorProto.FLOAT}
+    norms = [node for node in nodes if node.op_type == "InstanceNormalization"]
+    assert norms
+    assert {types[name] for node in norms for name in (*node.input, *node.output)} == {TensorProto.FLOAT}
 
 
 def test_the_half_net_is_a_net_file_of_half_the_size_with_the_same_ends() -> None:

@@ -56,9 +56,7 @@ def test_an_exported_bank_is_a_net_and_its_styles(exported: tuple[Path, NetFile]
     assert library.style("a", file).artist == "Ä"
 
 
-def test_equal_weights_give_equal_bytes(
-    exported: tuple[Path, NetFile], vectors: torch.Tensor, tmp_path: Path
-) -> None:
+def test_equal_weights_give_equal_bytes(exported: tuple[Path, NetFile], vectors: torch.Tensor, tmp_path: Path) -> None:
     export_bank(tmp_path, _net("micro"), vectors, CREDITS, [PHOTO], name="micro", training={"steps": 3})
     files = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*.*"))
     assert len(files) == 3

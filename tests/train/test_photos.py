@@ -81,6 +81,6 @@ def test_the_fingerprint_tells_folders_apart(tmp_path: Path) -> None:
 
 
 def test_a_picture_is_not_written_under_a_name_that_says_no_format(tmp_path: Path) -> None:
-    with pytest.raises(BadInputError, match="ends in .png"):
+    with pytest.raises(BadInputError, match=r"ends in \.png"):
         write_rgb(tmp_path / "out.txt", torch.zeros(4, 4, 3, dtype=torch.uint8).numpy())
     assert not list(tmp_path.iterdir())

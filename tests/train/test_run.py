@@ -78,9 +78,7 @@ def uninterrupted(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return folder
 
 
-def test_a_run_that_was_killed_ends_as_if_it_had_not_been(
-    pictures: Path, uninterrupted: Path, tmp_path: Path
-) -> None:
+def test_a_run_that_was_killed_ends_as_if_it_had_not_been(pictures: Path, uninterrupted: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     _config(pictures).save(tmp_path / "config.json")
     command = [sys.executable, "-m", "rtstyle", "train", "bank", "--out", str(folder)]

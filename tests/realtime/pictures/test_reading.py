@@ -41,8 +41,8 @@ def test_exif_keeps_what_the_camera_wrote_and_drops_what_is_no_longer_true() -> 
     exif = Image.Exif()
     exif[0x0132] = "2024:05:06 07:08:09"
     exif[0x0100] = 9999  # width, as TIFF files have it
-    exif.get_ifd(0x8769).update({0xA002: 9999, 0xA003: 9999, 0xA001: 0xFFFF, 0x829A: 0.01})
-    exif.get_ifd(0x8825)[1] = "N"
+    exif[0x8769] = {0xA002: 9999, 0xA003: 9999, 0xA001: 0xFFFF, 0x829A: 0.01}
+    exif[0x8825] = {1: "N"}
     photo = photo_from_bytes(encoded(Image.fromarray(gradient()), "JPEG", exif=exif), "dated")
     kept = Image.Exif()
     kept.load(photo.exif or b"")
@@ -59,7 +59,7 @@ def test_damaged_exif_is_left_out_with_a_notice() -> None:
     assert photo.notices
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "YCbCr", "LAB", "I;16"])
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "LAB", "I;16"])
 def test_every_kind_of_pixel_becomes_rgb(mode: str) -> None:
     grey = np.tile(np.array([[0, 255]], np.uint8), (20, 10))
     deep = mode == "I;16"
