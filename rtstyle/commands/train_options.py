@@ -112,7 +112,7 @@ def config_from_options(
     """
     from engines.errors import BadInputError
 
-    if file is None and (folder / "config.json").exists():
+    if file is None and folder is not None and (folder / "config.json").exists():
         file = folder / "config.json"
     values = {} if file is None else asdict(kind.load(file))
     known = {field.name for field in fields(kind)}

@@ -18,7 +18,9 @@ class _Block(nn.Module):
         return x + self.layers(x)
 
 
-def _layer(into: int, out: int, kernel: int, stride: int = 1, *, relu: bool = True, up: bool = False) -> list[nn.Module]:
+def _layer(
+    into: int, out: int, kernel: int, stride: int = 1, *, relu: bool = True, up: bool = False
+) -> list[nn.Module]:
     layers: list[nn.Module] = [nn.Upsample(scale_factor=2)] if up else []
     layers += [nn.ReflectionPad2d(kernel // 2), nn.Conv2d(into, out, kernel, stride, bias=False)]
     layers += [nn.InstanceNorm2d(out, affine=True)]
