@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import cv2
 import numpy as np
 import pytest
@@ -42,7 +44,7 @@ def test_the_change_is_measured_in_0_to_1_where_the_mask_is_true() -> None:
 def test_the_flow_of_a_synthetic_camera_is_exact(move: str) -> None:
     """Along it a frame differs from the one before by noise and resampling alone; without it by far more."""
     moments = _scene(move)
-    for before, now in zip(moments, moments[1:], strict=False):
+    for before, now in itertools.pairwise(moments):
         assert now.flow is not None
         assert now.mask is not None
         along = squared_change(before.frame, now.frame, now.flow, now.mask)

@@ -55,7 +55,7 @@ def test_the_objective_falls_step_by_step_and_the_pixels_stay_in_range(
     assert [step for step, _ in totals] == list(range(16))
     assert totals[-1][1] < 0.25 * totals[0][1]
     assert all(later <= earlier * 1.1 for (_, earlier), (_, later) in itertools.pairwise(totals))
-    assert 0 <= float(painted.min())
+    assert float(painted.min()) >= 0
     assert float(painted.max()) <= 1
 
 
