@@ -32,7 +32,7 @@ def upscaler(scale: int, mode: str | None = None, *, library: Library | None = N
     known = upscalers(library)
     name = f"sr{scale}-{mode}"
     if name not in known:
-        there = ", ".join(f"{s} ({m})" for s, m in known.values()) or "none"
+        there = ", ".join(f"{s} ({m})" for s, m in known.values()) or "none, make one with: rtstyle train sr"
         raise BadInputError(f"no upscaler enlarges {scale} times ({mode}); there are: {there}")
     net = library.net(name)
     if net.spec.kind != "upscale" or net.spec.scale != scale:

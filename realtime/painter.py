@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from engines.contract import Engine, Picture, StyleVector
+from engines.contract import Engine, EngineSpec, Picture, StyleVector
 from engines.errors import BadInputError
 
 __all__ = ["Painter", "Treatment", "mix"]
@@ -35,11 +35,23 @@ class Painter:
 
     def __init__(self, engine: Engine) -> None:
         self.engine, self.depth = engine, engine.depth
+        self.specs: tuple[EngineSpec, ...] = (engine.spec,)
+        """Of all engines that a frame goes through, in order."""
         self._waiting: deque[tuple[Picture, Treatment]] = deque()
 
     @property
     def in_flight(self) -> int:
         return len(self._waiting)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the frames that go in."""
+        return self.specs[0].size
+
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """(width, height) of the pictures that come out."""
+        return self.specs[-1].output_size
 
     def submit(self, frame: Picture, treatment: Treatment) -> None:
         """Start on a frame, uint8 `(h, w, 3)` RGB. It must not change until its picture is collected.

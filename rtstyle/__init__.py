@@ -3,19 +3,21 @@
 >>> import rtstyle
 >>> stylizer = rtstyle.Stylizer("udnie")
 >>> painted = stylizer(frame)  # uint8 (h, w, 3) RGB in and out
+>>> larger = rtstyle.Upscaler(4)(frame)  # uint8 (4 * h, 4 * w, 3) RGB
 """
 
 from __future__ import annotations
 
 import importlib
 
-__all__ = ["RtStyleError", "Stylizer", "__version__", "stylize_video"]
+__all__ = ["RtStyleError", "Stylizer", "Upscaler", "__version__", "stylize_video"]
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "RtStyleError": "engines.errors",
     "Stylizer": "rtstyle.stylizer",
+    "Upscaler": "rtstyle.upscaler",
     "stylize_video": "rtstyle.video_api",
 }
 

@@ -10,8 +10,7 @@ from pathlib import Path
 from engines.backends import AUTO, cache_folder
 from engines.contract import EngineOptions
 from engines.errors import BadInputError
-from engines.look import look
-from realtime.painter import Treatment
+from realtime.recipe import recipe
 from realtime.video.job import Progress, stylize_video_file
 from realtime.video.options import VideoJob, VideoSummary, parse_time
 
@@ -29,6 +28,8 @@ def stylize_video(
     net: str | None = None,
     strength: float = 1.0,
     keep_colors: bool = False,
+    sr: int | None = None,
+    sr_mode: str | None = None,
     start: Time | None = None,
     end: Time | None = None,
     size: tuple[int, int] | None = None,
@@ -41,10 +42,12 @@ def stylize_video(
     progress: Progress | None = None,
     notice: Callable[[str], None] | None = None,
 ) -> VideoSummary:
-    """Paint every frame of a video file; sound, subtitles, chapters and timestamps stay as they are.
+    """Paint a video file, enlarge it, or both; sound, subtitles, chapters and timestamps stay as they are.
 
     source, target: files; the target ends in .mp4, .m4v, .mov, .mkv or .webm and appears when it is complete.
     style, net, strength, keep_colors, backend, precision: as for `Stylizer`.
+    sr: 2, 3 or 4 times larger, after painting; without `style` the video is only enlarged. sr_mode: `fidelity` or
+    `perceptual`, None is the default.
     start, end: the part that is wanted; its first frame becomes time 0.
     size: (width, height) that the frames are scaled to, upright, before they are painted; None keeps theirs.
     codec: h264 (the default), hevc, av1, vp9, or an encoder such as h264_nvenc. crf: its quality, lower is better.
@@ -56,12 +59,13 @@ def stylize_video(
     is painted as far as it goes, and the summary's `incomplete` says so. At a KeyboardInterrupt what was painted is
     finished into a playable file before KeyboardInterrupt is raised.
     """
-    found = look(style, net=net)
+    found = recipe(style, net=net, strength=strength, keep_colors=keep_colors, sr=sr, sr_mode=sr_mode)
     job = VideoJob(
         source=Path(source),
         target=Path(target),
         net=found.net,
-        treatment=Treatment(vector=found.vector, strength=strength, keep_colors=keep_colors),
+        treatment=found.treatment,
+        upscaler=found.upscaler,
         start_s=_seconds("start", start),
         end_s=_seconds("end", end),
         size=size,

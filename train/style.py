@@ -16,6 +16,7 @@ from train.config import StyleConfig
 from train.credits import Credit
 from train.export import check_parity, parity_photos, style_of
 from train.objective import content_features, perceptual_terms
+from train.paintings import read_painting
 from train.processes import Team
 from train.run import Run, Subject
 from train.weights import network_from_net_file
@@ -30,6 +31,7 @@ def style_run(folder: Path, config: StyleConfig, team: Team, net: NetFile, style
 
     styles: those that the net has. The vector starts as the one of them, or their mean, that comes nearest.
     """
+    read_painting(Path(config.painting), config.painting_size)  # a file that is none shows at once
     network = network_from_net_file(net)
     subject = Subject(
         names=[config.name],

@@ -16,8 +16,11 @@ _LEAST_HEIGHT = 360
 def canvas(original: Picture, painted: Picture, compare: Compare, split: float) -> Picture:
     """A new uint8 `(h, w, 3)` BGR picture for the window, the original to the left where both are shown.
 
-    Both inputs are uint8 `(h, w, 3)` RGB. Small pictures are enlarged, so that text on them can be read.
+    Both inputs are uint8 `(h, w, 3)` RGB; the original is brought to the size of the painted one (bicubic). Small
+    pictures are enlarged, so that text on them can be read.
     """
+    if compare is not Compare.OFF and original.shape != painted.shape:
+        original = np.asarray(cv2.resize(original, painted.shape[1::-1], interpolation=cv2.INTER_CUBIC), np.uint8)
     if compare is Compare.SIDE:
         shown = np.concatenate((original, painted), axis=1)
     elif compare is Compare.SPLIT:

@@ -56,6 +56,8 @@ class Palette:
     """float32 `(style_length,)` each; None for a net without styles."""
     start: int
     """Index of the look that the run began with."""
+    paints: bool = True
+    """False where frames are only enlarged: there is nothing to mix."""
 
     def __post_init__(self) -> None:
         if len(self.names) != len(self.vectors) or not 0 <= self.start < len(self.names):

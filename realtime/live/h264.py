@@ -13,8 +13,9 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
 from engines.contract import Picture
-from engines.errors import OutputError
+from engines.errors import BadInputError, OutputError
 from realtime.live.fit import fit
+from realtime.video.encoders import CODECS, check_size
 
 __all__ = ["LiveWriter", "check_target"]
 
@@ -31,6 +32,7 @@ class LiveWriter:
     def __init__(self, path: Path, size: tuple[int, int], *, replace: bool) -> None:
         """`size` is (width, height); an odd side gets one more line, which 4:2:0 needs. Raises OutputError."""
         check_target(path, replace=replace)
+        _check_size(path, size)
         self.path, self._size, self._replace = path, size, replace
         self.frames = 0
         self.temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
@@ -116,6 +118,13 @@ def check_target(path: Path, *, replace: bool) -> None:
         raise OutputError(f"{path.parent}: no such folder: make it first")
     if not os.access(path.parent, os.W_OK):
         raise OutputError(f"{path.parent}: this folder cannot be written to")
+
+
+def _check_size(path: Path, size: tuple[int, int]) -> None:
+    try:
+        check_size(CODECS["h264"], size)
+    except BadInputError as error:
+        raise OutputError(f"{path}: cannot be recorded: {error}") from error
 
 
 def _even(picture: Picture) -> Picture:

@@ -26,6 +26,9 @@ class CamOptions:
     strength: float = 1.0
     """0 to 1."""
     keep_colors: bool = False
+    sr: int | None = None
+    """How many times larger the pictures get; without a style they are only enlarged."""
+    sr_mode: str | None = None
     size: tuple[int, int] | None = None
     """(width, height) asked of the device; frames of any other size are fitted to it."""
     fps: float | None = None

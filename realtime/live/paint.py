@@ -34,7 +34,7 @@ class Painted:
     original: Picture = field(repr=False)
     """uint8 `(h, w, 3)` RGB: the frame, fitted and mirrored."""
     picture: Picture = field(repr=False)
-    """uint8 `(h, w, 3)` RGB, painted."""
+    """uint8 `(h * scale, w * scale, 3)` RGB, painted or enlarged."""
     painted_ns: int
     again: bool
     """The same frame was handed over before, painted otherwise: it counts as no new one."""
@@ -75,7 +75,7 @@ class PaintLoop:
         self._painter, self._capture = painter, capture
         self._settings, self._paused, self._deliver, self._stopping = settings, paused, deliver, stopping
         self._notify = notify
-        self._size = painter.engine.spec.size
+        self._size = painter.size
         self._forecast = Forecast()
         self._jobs: deque[_Job] = deque()
         self._last: tuple[_Job, Picture] | None = None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 
-from engines.backends import cache_folder, open_engine
-from engines.contract import Engine, EngineOptions
+from engines.backends import cache_folder
+from engines.contract import EngineOptions
 from engines.errors import BadInputError, SourceError
 from engines.library import Library
-from engines.look import Look, look
+from realtime.chain import open_painter
 from realtime.crew import Crew
 from realtime.handoff import Closed, Mailbox
 from realtime.live.capture import Capture
@@ -17,6 +18,7 @@ from realtime.live.controls import Palette, State
 from realtime.live.h264 import check_target
 from realtime.live.options import CamOptions
 from realtime.live.paint import Painted, PaintLoop
+from realtime.live.palettes import palette_for
 from realtime.live.recorder import Recorder
 from realtime.live.source import EndOfSource, Grab, Source
 from realtime.live.sources import open_source
@@ -25,9 +27,11 @@ from realtime.live.summary import CamSummary
 from realtime.live.virtual_camera import VirtualCamera
 from realtime.live.window import Window, require_display
 from realtime.painter import Painter
+from realtime.recipe import Recipe, joined, recipe
 from realtime.stats import now_ns
+from realtime.video.encoders import CODECS, check_size
 
-__all__ = ["palette_for", "run_camera"]
+__all__ = ["run_camera"]
 
 _TITLE = "rtstyle"
 
@@ -41,26 +45,33 @@ def run_camera(
     change of behaviour, from any thread. Raises BadInputError, SourceError, OutputError, BackendError,
     MissingPackageError; what was recorded until then is left playable.
     """
-    chosen = look(options.style, net=options.net)
+    chosen = recipe(
+        options.style,
+        net=options.net,
+        strength=options.strength,
+        keep_colors=options.keep_colors,
+        sr=options.sr,
+        sr_mode=options.sr_mode,
+    )
     if options.record is not None:
         check_target(options.record, replace=options.force)
     if not options.folder.is_dir():
         raise BadInputError(f"{options.folder}: no such folder: make it first")
     palette = palette_for(chosen, Library(), notify)
     source = open_source(options)
-    try:
-        if not options.headless:
-            require_display()
-        first = _first_frame(source)
-        size = options.size or (first.picture.shape[1], first.picture.shape[0])
-        engine = open_engine(chosen.net, size, backend=options.backend, options=EngineOptions(cache=cache_folder()))
-    except BaseException:
-        source.close()
-        raise
-    with engine:
+    with ExitStack() as stack:
+        try:
+            if not options.headless:
+                require_display()
+            first = _first_frame(source)
+            size = options.size or (first.picture.shape[1], first.picture.shape[0])
+            painter = stack.enter_context(_painter(chosen, size, options))
+        except BaseException:
+            source.close()
+            raise
         return _Session(
             options=options,
-            engine=engine,
+            painter=painter,
             palette=palette,
             source=source,
             first=first,
@@ -69,21 +80,13 @@ def run_camera(
         ).run()
 
 
-def palette_for(chosen: Look, library: Library, notify: Callable[[str], None]) -> Palette:
-    """All styles of the chosen look's net, and the look itself where it is none of them. Unusable files are named."""
-    if chosen.vector is None:
-        return Palette(names=(chosen.label,), vectors=(None,), start=0)
-    names, vectors = [], []
-    for name in library.styles(chosen.net.spec.name):
-        try:
-            vectors.append(library.style(name, chosen.net).vector)
-            names.append(name)
-        except BadInputError as error:
-            notify(f"left out: {error}")
-    if chosen.label not in names:
-        names.append(chosen.label)
-        vectors.append(chosen.vector)
-    return Palette(names=tuple(names), vectors=tuple(vectors), start=names.index(chosen.label))
+def _painter(chosen: Recipe, size: tuple[int, int], options: CamOptions) -> AbstractContextManager[Painter]:
+    """Engines for frames of `size`. Two nets take one frame at a time: each uses the whole device, and the second
+    starts as soon as the first is done."""
+    if options.record is not None:
+        check_size(CODECS["h264"], (size[0] * chosen.scale, size[1] * chosen.scale))
+    engine = EngineOptions(cache=cache_folder(), depth=2 if chosen.upscaler is None else 1)
+    return open_painter(chosen.net, chosen.upscaler, size, backend=options.backend, options=engine)
 
 
 def _first_frame(source: Source) -> Grab:
@@ -100,14 +103,14 @@ class _Session:
         self,
         *,
         options: CamOptions,
-        engine: Engine,
+        painter: Painter,
         palette: Palette,
         source: Source,
         first: Grab,
         notify: Callable[[str], None],
         stop: threading.Event,
     ) -> None:
-        self._options, self._engine, self._palette, self._notify, self._stop = options, engine, palette, notify, stop
+        self._options, self._painter, self._palette, self._notify, self._stop = options, painter, palette, notify, stop
         self._source = source
         self._crew = Crew()
         self._capture = Capture(
@@ -120,13 +123,13 @@ class _Session:
             notify=notify,
         )
         self._shown: Mailbox[Painted] = Mailbox()
-        self._recorder = Recorder(engine.spec.output_size)
+        self._recorder = Recorder(painter.output_size)
         self._virtual: VirtualCamera | None = None
 
     def run(self) -> CamSummary:
         try:
             if self._options.virtual_camera:
-                self._virtual = VirtualCamera(self._engine.spec.output_size, fps=self._options.fps)
+                self._virtual = VirtualCamera(self._painter.output_size, fps=self._options.fps)
                 self._notify(f"sending to the virtual camera {self._virtual.device}")
             if self._options.record is not None:
                 self._recorder.start(self._options.record, replace=self._options.force)
@@ -135,7 +138,7 @@ class _Session:
             raise
         if self._options.headless:
             return self._run(None)
-        with Window(_TITLE, self._engine.spec.output_size) as window:
+        with Window(_TITLE, self._painter.output_size) as window:
             return self._run(window)
 
     def _run(self, window: Window | None) -> CamSummary:
@@ -156,7 +159,7 @@ class _Session:
             notify=self._notify,
         )
         painting = PaintLoop(
-            Painter(self._engine),
+            self._painter,
             self._capture,
             settings=stage.settings,
             paused=stage.paused,
@@ -217,16 +220,16 @@ class _Session:
         stage.fail(error)
 
     def _summary(self, stage: Stage, painting: PaintLoop) -> CamSummary:
-        spec, capture, recorder = self._engine.spec, self._capture, self._recorder
+        specs, capture, recorder = self._painter.specs, self._capture, self._recorder
         seconds = (stage.last_ns - stage.first_ns) / 1e9
         return CamSummary(
             source=self._source.name,
-            net=spec.net.name,
+            net=" then ".join(spec.net.name for spec in specs),
             style=self._palette.names[stage.state.style],
-            size=spec.output_size,
-            backend=spec.backend,
-            device=spec.device,
-            precision=spec.precision,
+            size=self._painter.output_size,
+            backend=joined(specs, "backend"),
+            device=joined(specs, "device"),
+            precision=joined(specs, "precision"),
             seconds=round(seconds, 3),
             fps=round((stage.shown - 1) / seconds, 2) if seconds > 0 else 0.0,
             captured=stage.captured,

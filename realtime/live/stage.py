@@ -19,6 +19,7 @@ from realtime.stats import Rate, Timings, now_ns
 
 __all__ = ["Stage"]
 
+_ONLY_ENLARGED = "only enlarged: start with --style to paint, too"
 _MESSAGE_NS = 3_000_000_000
 _REDRAW_NS = 200_000_000
 _INFO_NS = 500_000_000
@@ -148,7 +149,10 @@ class Stage:
 
     def _press(self, key: Press) -> None:
         if len(self.palette.names) == 1 and (isinstance(key, int) or key in (Action.NEXT_STYLE, Action.PREVIOUS_STYLE)):
-            self.say("this net has one style only")
+            self.say("this net has one style only" if self.palette.paints else _ONLY_ENLARGED)
+        if not self.palette.paints and key in (Action.STRONGER, Action.WEAKER, Action.KEEP_COLORS):
+            self.say(_ONLY_ENLARGED)
+            return
         self.state = press(self.state, key, self.palette, now_ns())
         self._capture.hold(self.state.paused)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Window", "require_display"]
 
+_LARGEST = (1920, 1080)
 _CURE = "use --headless, perhaps with --record FILE"
 
 
@@ -65,7 +66,7 @@ class Window:
             raise OutputError(
                 f"this OpenCV cannot open windows: install opencv-python in place of opencv-python-headless, or {_CURE}"
             ) from error
-        cv2.resizeWindow(title, *size)
+        cv2.resizeWindow(title, *_start_size(size))
         cv2.setMouseCallback(title, self._on_mouse)
         self.show(np.zeros((size[1], size[0], 3), np.uint8))  # until the first frame is painted
 
@@ -73,7 +74,7 @@ class Window:
         """Show a picture; the window takes over its shape when that changes, as with two pictures side by side."""
         height, width = picture.shape[:2]
         if (width, height) != self._size and not self._full:
-            cv2.resizeWindow(self._title, width, height)
+            cv2.resizeWindow(self._title, *_start_size((width, height)))
         self._size, self._width = (width, height), width
         cv2.imshow(self._title, picture)
 
@@ -97,7 +98,7 @@ class Window:
         state = cv2.WINDOW_FULLSCREEN if self._full else cv2.WINDOW_NORMAL
         cv2.setWindowProperty(self._title, cv2.WND_PROP_FULLSCREEN, state)
         if not self._full:
-            cv2.resizeWindow(self._title, *self._size)
+            cv2.resizeWindow(self._title, *_start_size(self._size))
 
     def close(self) -> None:
         """May be called twice."""
@@ -118,3 +119,9 @@ class Window:
     def _on_mouse(self, event: int, x: int, y: int, flags: int, data: object) -> None:  # noqa: ARG002 (OpenCV's)
         if flags & cv2.EVENT_FLAG_LBUTTON and self._width:
             self._dragged = min(1.0, max(0.0, x / self._width))
+
+
+def _start_size(size: tuple[int, int]) -> tuple[int, int]:
+    """(width, height) of the window for a picture; one that most screens cannot hold is shown smaller."""
+    factor = min(1.0, _LARGEST[0] / size[0], _LARGEST[1] / size[1])
+    return round(size[0] * factor), round(size[1] * factor)

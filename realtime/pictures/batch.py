@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 
 from engines.atomic import write_whole
 from engines.errors import BadInputError, OutputError, RtStyleError
-from realtime.pictures.paint import PicturePainter
+from realtime.pictures.chain import PictureChain
 from realtime.pictures.photo import Box, Photo
 from realtime.pictures.plan import Task
 from realtime.pictures.reading import LARGEST_FILE, photo_from_bytes, read_photo
-from realtime.pictures.writing import bytes_from_photo, left_out
+from realtime.pictures.writing import bytes_from_photo, check_sides, left_out
 
 __all__ = ["BatchOptions", "BatchSummary", "Failure", "Painted", "paint_batch"]
 
@@ -60,7 +60,7 @@ class BatchSummary:
 
 def paint_batch(
     tasks: Sequence[Task],
-    painter: PicturePainter,
+    painter: PictureChain,
     options: BatchOptions,
     *,
     notice: Callable[[str], None],
@@ -103,7 +103,7 @@ class _Line:
     def __init__(
         self,
         options: BatchOptions,
-        painter: PicturePainter,
+        painter: PictureChain,
         summary: BatchSummary,
         ears: _Ears,
     ) -> None:
@@ -115,6 +115,8 @@ class _Line:
             photo = coming.result()
             for text in (*photo.notices, *left_out(photo, task.file_format)):
                 self._ears.notice(f"{task.name}: {text}")
+            width, height = (side * self._painter.scale for side in photo.size)
+            check_sides((width, height), task.file_format, name=_target_name(task))
             began = time.monotonic()
             result = photo.painted(self._painter.paint(photo.pixels))
             seconds = round(time.monotonic() - began, 3)
@@ -122,8 +124,7 @@ class _Line:
             self._failed(task, error)
             return
         self.finish()
-        target = "stdout" if task.target is None else str(task.target)
-        painted = Painted(source=task.name, target=target, size=result.size, seconds=seconds)
+        painted = Painted(source=task.name, target=_target_name(task), size=result.size, seconds=seconds)
         self._writing = task, painted, writer.submit(_write, task, result, self._options)
 
     def finish(self) -> None:
@@ -166,9 +167,13 @@ def _stdin_content() -> bytes:
     return content
 
 
+def _target_name(task: Task) -> str:
+    return "stdout" if task.target is None else str(task.target)
+
+
 def _write(task: Task, photo: Photo, options: BatchOptions) -> None:
     """Everything after painting, in the writer's thread."""
-    name = "stdout" if task.target is None else str(task.target)
+    name = _target_name(task)
     content = bytes_from_photo(photo, task.file_format, quality=options.quality, name=name)
     if task.target is not None:
         write_whole(task.target, content)

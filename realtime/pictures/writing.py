@@ -13,7 +13,7 @@ from engines.errors import BadInputError, OutputError
 from engines.names import nearest
 from realtime.pictures.photo import Photo
 
-__all__ = ["FORMATS", "bytes_from_photo", "check_quality", "format_of", "left_out", "parse_format"]
+__all__ = ["FORMATS", "bytes_from_photo", "check_quality", "check_sides", "format_of", "left_out", "parse_format"]
 
 FORMATS = {
     "jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
@@ -50,6 +50,16 @@ def check_quality(quality: int | None) -> None:
         raise BadInputError(f"quality is 1 to 100, got {quality}")
 
 
+def check_sides(size: tuple[int, int], file_format: str, *, name: str) -> None:
+    """Raise OutputError for a (width, height) that the format cannot hold; `name` stands in the error."""
+    longest = _LONGEST_SIDE.get(file_format)
+    if longest is not None and max(size) > longest:
+        raise OutputError(
+            f"{name}: {file_format} has at most {longest} pixels a side, the result has "
+            f"{size[0]}x{size[1]}: write a .png, or make it smaller with --size"
+        )
+
+
 def left_out(photo: Photo, file_format: str) -> list[str]:
     """What `bytes_from_photo` cannot keep, a line each."""
     lines = []
@@ -65,12 +75,7 @@ def bytes_from_photo(photo: Photo, file_format: str, *, quality: int | None = No
 
     quality: 1 to 100 for JPEG (92) and WebP (90), not used for PNG. `name` stands in errors. Raises OutputError.
     """
-    longest = _LONGEST_SIDE.get(file_format)
-    if longest is not None and max(photo.size) > longest:
-        raise OutputError(
-            f"{name}: {file_format} has at most {longest} pixels a side, the result has "
-            f"{photo.size[0]}x{photo.size[1]}: write a .png, or make it smaller with --size"
-        )
+    check_sides(photo.size, file_format, name=name)
     options: dict[str, Any] = {}
     if photo.exif and _exif_fits(photo, file_format):
         options["exif"] = photo.exif

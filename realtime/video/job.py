@@ -10,14 +10,14 @@ from fractions import Fraction
 
 from av.container import InputContainer
 
-from engines.backends import open_engine
-from engines.contract import Engine
+from realtime.chain import open_painter
 from realtime.crew import Crew
 from realtime.handoff import BoundedQueue, Closed
 from realtime.painter import Painter
+from realtime.recipe import joined
 from realtime.stats import Rate, now_ns
 from realtime.video.carriers import Window
-from realtime.video.encoders import Encoder, choose_encoder, pixel_format_for
+from realtime.video.encoders import Encoder, check_size, choose_encoder, pixel_format_for
 from realtime.video.metadata import copy_chapters, copy_metadata, describe
 from realtime.video.options import VideoJob, VideoSummary
 from realtime.video.passthrough import Passthrough
@@ -63,8 +63,10 @@ def stylize_video_file(
         with writer.errors():
             passthrough = _passthrough(job, reader, writer, stack.enter_context(open_source(job.source)), note)
         writer.begin()
-        engine = stack.enter_context(open_engine(job.net, reader.size, backend=job.backend, options=job.engine))
-        line = _Line(job, reader=reader, engine=engine, writer=writer, passthrough=passthrough, progress=progress)
+        painter = stack.enter_context(
+            open_painter(job.net, job.upscaler, reader.size, backend=job.backend, options=job.engine)
+        )
+        line = _Line(job, reader=reader, painter=painter, writer=writer, passthrough=passthrough, progress=progress)
         summary = line.run()
         if not line.frames:
             raise KeyboardInterrupt
@@ -75,8 +77,8 @@ def stylize_video_file(
 def _writer(
     job: VideoJob, reader: VideoReader, encoder: Encoder, options: Mapping[str, str], notice: Notice
 ) -> VideoWriter:
-    scale = job.net.spec.scale
-    width, height = reader.size[0] * scale, reader.size[1] * scale
+    width, height = reader.size[0] * job.scale, reader.size[1] * job.scale
+    check_size(encoder, (width, height))
     pixel_format = pixel_format_for(encoder, reader.pixel_format, (width, height))
     if (width % 2 or height % 2) and pixel_format == "yuv444p" and "444" not in reader.pixel_format:
         notice(f"{width}x{height} is odd: written as 4:4:4, which not every player takes; --size changes it")
@@ -125,12 +127,12 @@ class _Line:
         job: VideoJob,
         *,
         reader: VideoReader,
-        engine: Engine,
+        painter: Painter,
         writer: VideoWriter,
         passthrough: Passthrough,
         progress: Progress | None,
     ) -> None:
-        self._job, self._reader, self._engine = job, reader, engine
+        self._job, self._reader, self._painter = job, reader, painter
         self._writer, self._passthrough, self._progress = writer, passthrough, progress
         self._read: BoundedQueue[TimedPicture] = BoundedQueue(_QUEUE)
         self._painted: BoundedQueue[TimedPicture] = BoundedQueue(_QUEUE)
@@ -157,11 +159,11 @@ class _Line:
                 self._read.abort()
                 crew.wait()
         seconds = (now_ns() - began_ns) / 1e9
-        spec = self._engine.spec
+        specs = self._painter.specs
         return VideoSummary(
             output=self._job.target,
             frames=self.frames,
-            size=spec.output_size,
+            size=self._painter.output_size,
             seconds=round(seconds, 3),
             fps=round(self.frames / seconds, 2),
             stage_seconds={
@@ -170,8 +172,8 @@ class _Line:
                 "write": round(self._writer.busy_ns / 1e9, 3),
             },
             codec="",
-            backend=spec.backend,
-            precision=spec.precision,
+            backend=joined(specs, "backend"),
+            precision=joined(specs, "precision"),
             interrupted=self._interrupted,
             incomplete=None if self._interrupted else self._incomplete,
         )
@@ -183,7 +185,7 @@ class _Line:
         self._read.close()
 
     def _painting(self) -> None:
-        painter = Painter(self._engine)
+        painter = self._painter
         waiting: deque[TimedPicture] = deque()
 
         def collect() -> None:

@@ -12,6 +12,7 @@ from engines.contract import EngineOptions
 from engines.errors import BadInputError
 from engines.net_file import NetFile
 from realtime.painter import Treatment
+from realtime.recipe import check_upscaler
 
 __all__ = ["VideoJob", "VideoSummary", "parse_size", "parse_time"]
 
@@ -27,6 +28,8 @@ class VideoJob:
     """Its ending says what kind of file is written: one of writer.CONTAINERS."""
     net: NetFile
     treatment: Treatment
+    upscaler: NetFile | None = None
+    """Enlarges what `net` has painted."""
     start_s: Fraction | None = None
     """The first frame is the first one at or after this time."""
     end_s: Fraction | None = None
@@ -43,7 +46,13 @@ class VideoJob:
     backend: str = AUTO
     engine: EngineOptions = field(default_factory=EngineOptions)
 
+    @property
+    def scale(self) -> int:
+        """Width and height of the output over those of the frames that go in."""
+        return self.net.spec.scale * (1 if self.upscaler is None else self.upscaler.spec.scale)
+
     def __post_init__(self) -> None:
+        check_upscaler(self.net, self.upscaler)
         for name, value in (("start", self.start_s), ("end", self.end_s)):
             if value is not None and value < 0:
                 raise BadInputError(f"{name} is a time from 0 on, got {float(value):g} s")

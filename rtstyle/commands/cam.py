@@ -1,4 +1,4 @@
-"""rtstyle cam: a camera, a stream or a clip, painted as it comes."""
+"""rtstyle cam: a camera, a stream or a clip, painted or enlarged as it comes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from rtstyle.commands.options import (
     JsonOption,
     KeepColorsOption,
     NetOption,
+    SrModeOption,
+    SrOption,
     StrengthOption,
     StyleOption,
 )
@@ -36,6 +38,8 @@ def cam(
     net: NetOption = None,
     strength: StrengthOption = 1.0,
     keep_colors: KeepColorsOption = False,
+    sr: SrOption = None,
+    sr_mode: SrModeOption = None,
     size: Annotated[
         Optional[str],  # noqa: UP045 (typer reads it at run time)
         typer.Option("--size", help="WIDTHxHEIGHT, asked of the camera; other frames are scaled and cut to it."),
@@ -73,7 +77,7 @@ def cam(
     list_cameras: Annotated[bool, typer.Option("--list", help="List the cameras and exit.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Paint a camera, a stream or a clip live, in a window; h shows the keys.
+    """Paint or enlarge a camera, a stream or a clip live, in a window; h shows the keys.
 
     Example: rtstyle cam --style wave --mirror
     """
@@ -93,6 +97,8 @@ def cam(
         net=net,
         strength=strength,
         keep_colors=keep_colors,
+        sr=sr,
+        sr_mode=sr_mode,
         size=None if size is None else parse_size(size),
         fps=fps,
         loop=loop,

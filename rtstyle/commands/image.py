@@ -1,4 +1,4 @@
-"""rtstyle image: paint pictures."""
+"""rtstyle image: paint pictures, enlarge them, or both."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from rtstyle.commands.options import (
     JsonOption,
     KeepColorsOption,
     NetOption,
+    SrModeOption,
+    SrOption,
     StrengthOption,
     StyleOption,
 )
 
 if TYPE_CHECKING:
     from realtime.pictures.batch import BatchOptions, BatchSummary, Painted
-    from realtime.pictures.paint import PicturePainter
+    from realtime.pictures.chain import PictureChain
     from realtime.pictures.plan import Task
 
 __all__ = ["image"]
@@ -41,6 +43,8 @@ def image(
     net: NetOption = None,
     strength: StrengthOption = 1.0,
     keep_colors: KeepColorsOption = False,
+    sr: SrOption = None,
+    sr_mode: SrModeOption = None,
     size: Annotated[
         Optional[str],  # noqa: UP045 (typer reads it at run time)
         typer.Option("--size", help="Scale pictures first to fit into WIDTHxHEIGHT, or a square of one number."),
@@ -66,14 +70,18 @@ def image(
     backend: BackendOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Paint pictures: one, many, or a folder. Orientation, transparency and EXIF data are kept; colours become sRGB.
+    """Paint pictures, enlarge them, or both: one, many, or a folder.
+
+    Orientation, transparency and EXIF data are kept; colours become sRGB.
 
     Example: rtstyle image holiday.jpg painted.jpg --style starry-night
     """
     from realtime.pictures.batch import BatchOptions
+    from realtime.pictures.chain import PictureChain
     from realtime.pictures.photo import parse_box
     from realtime.pictures.plan import plan
     from realtime.pictures.writing import check_quality, parse_format
+    from realtime.recipe import recipe
 
     *inputs, out = paths
     chosen = None if file_format is None else parse_format(file_format)
@@ -81,16 +89,9 @@ def image(
     _check_ends(inputs, out, as_json=as_json)
     options = BatchOptions(box=None if size is None else parse_box(size), quality=quality, overwrite=force)
     tasks = plan(inputs, out, recursive=recursive, file_format=chosen)
+    found = recipe(style, net=net, strength=strength, keep_colors=keep_colors, sr=sr, sr_mode=sr_mode)
     with _steps() as progress:
-        painter = _painter(
-            style=style,
-            net=net,
-            strength=strength,
-            keep_colors=keep_colors,
-            backend=backend,
-            tile=tile,
-            progress=progress,
-        )
+        painter = PictureChain(found, backend=backend, tile=tile, notice=_say, progress=progress)
         _run(tasks, painter, options, as_json=as_json)
 
 
@@ -109,26 +110,7 @@ def _check_ends(inputs: list[str], out: str, *, as_json: bool) -> None:
         raise BadInputError("a picture is not written to a terminal: send stdout to a file or a program")
 
 
-def _painter(
-    *,
-    style: str | None,
-    net: str | None,
-    strength: float,
-    keep_colors: bool,
-    backend: str,
-    tile: int | None,
-    progress: Callable[[int, int], None] | None,
-) -> PicturePainter:
-    from engines.look import look
-    from realtime.painter import Treatment
-    from realtime.pictures.paint import PicturePainter
-
-    found = look(style, net=net)
-    treatment = Treatment(vector=found.vector, strength=strength, keep_colors=keep_colors)
-    return PicturePainter(found.net, treatment, backend=backend, tile=tile, notice=_say, progress=progress)
-
-
-def _run(tasks: list[Task], painter: PicturePainter, options: BatchOptions, *, as_json: bool) -> None:
+def _run(tasks: list[Task], painter: PictureChain, options: BatchOptions, *, as_json: bool) -> None:
     """Paint, report, and end with the right exit code."""
     import time
 
@@ -161,16 +143,18 @@ def _run(tasks: list[Task], painter: PicturePainter, options: BatchOptions, *, a
         raise typer.Exit(_FAILED)
 
 
-def _facts(summary: BatchSummary, painter: PicturePainter) -> dict[str, Any]:
+def _facts(summary: BatchSummary, painter: PictureChain) -> dict[str, Any]:
     import dataclasses
 
-    spec = painter.spec
+    from realtime.recipe import joined
+
+    specs = painter.specs
     return {
         "files": len(summary.painted) + len(summary.failed),
         "painted": len(summary.painted),
         "failed": len(summary.failed),
-        "backend": None if spec is None else spec.backend,
-        "precision": None if spec is None else spec.precision,
+        "backend": joined(specs, "backend") or None,
+        "precision": joined(specs, "precision") or None,
         "pictures": [dataclasses.asdict(painted) for painted in summary.painted],
         "failures": [{"source": failure.source, "error": str(failure.error)} for failure in summary.failed],
     }

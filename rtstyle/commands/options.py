@@ -6,7 +6,16 @@ from typing import Annotated, Optional
 
 import typer
 
-__all__ = ["BackendOption", "JsonOption", "KeepColorsOption", "NetOption", "StrengthOption", "StyleOption"]
+__all__ = [
+    "BackendOption",
+    "JsonOption",
+    "KeepColorsOption",
+    "NetOption",
+    "SrModeOption",
+    "SrOption",
+    "StrengthOption",
+    "StyleOption",
+]
 
 StyleOption = Annotated[
     Optional[str],  # noqa: UP045 (typer reads it at run time)
@@ -19,6 +28,14 @@ NetOption = Annotated[
 StrengthOption = Annotated[float, typer.Option("--strength", help="0 leaves the frame as it is, 1 paints it fully.")]
 KeepColorsOption = Annotated[
     bool, typer.Option("--keep-colors", help="Take only the brightness from the painting, the colours from the frame.")
+]
+SrOption = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option("--sr", help="Enlarge 2, 3 or 4 times: alone without --style, or what was painted."),
+]
+SrModeOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--sr-mode", help="fidelity: nearest to the pixels; perceptual (the default): sharp and clean."),
 ]
 BackendOption = Annotated[
     str, typer.Option("--backend", help="auto, or a backend from `rtstyle doctor`; a named one is used or is an error.")

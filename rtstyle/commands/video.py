@@ -1,4 +1,4 @@
-"""rtstyle video: paint a video file."""
+"""rtstyle video: paint a video file, or enlarge it, or both."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from rtstyle.commands.options import (
     JsonOption,
     KeepColorsOption,
     NetOption,
+    SrModeOption,
+    SrOption,
     StrengthOption,
     StyleOption,
 )
@@ -37,6 +39,8 @@ def video(
     net: NetOption = None,
     strength: StrengthOption = 1.0,
     keep_colors: KeepColorsOption = False,
+    sr: SrOption = None,
+    sr_mode: SrModeOption = None,
     start: Annotated[Optional[str], typer.Option("--start", help="Begin here: seconds or h:m:s.")] = None,  # noqa: UP045
     end: Annotated[Optional[str], typer.Option("--end", help="End before this time: seconds or h:m:s.")] = None,  # noqa: UP045
     size: Annotated[Optional[str], typer.Option("--size", help="WIDTHxHEIGHT to scale the frames to first.")] = None,  # noqa: UP045
@@ -52,7 +56,7 @@ def video(
     backend: BackendOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Paint every frame of a video; sound, subtitles, chapters and timestamps stay as they are.
+    """Paint every frame of a video, enlarge it, or both; sound, subtitles, chapters and timestamps stay as they are.
 
     Ctrl-C finishes what was painted into a playable file.
 
@@ -63,17 +67,17 @@ def video(
     from engines.backends import cache_folder
     from engines.contract import EngineOptions
     from engines.errors import SourceError
-    from engines.look import look
-    from realtime.painter import Treatment
+    from realtime.recipe import recipe
     from realtime.video.job import stylize_video_file
     from realtime.video.options import VideoJob, parse_size, parse_time
 
-    found = look(style, net=net)
+    found = recipe(style, net=net, strength=strength, keep_colors=keep_colors, sr=sr, sr_mode=sr_mode)
     job = VideoJob(
         source=Path(source),
         target=Path(target),
         net=found.net,
-        treatment=Treatment(vector=found.vector, strength=strength, keep_colors=keep_colors),
+        treatment=found.treatment,
+        upscaler=found.upscaler,
         start_s=None if start is None else parse_time(start),
         end_s=None if end is None else parse_time(end),
         size=None if size is None else parse_size(size),

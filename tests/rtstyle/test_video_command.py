@@ -202,7 +202,7 @@ def test_an_interrupt_before_the_first_frame_leaves_nothing(tmp_path: Path) -> N
     script = (
         "import os, signal, sys\nimport realtime.video.job as job\n"
         "def interrupted(*_, **__):\n    os.kill(os.getpid(), signal.SIGINT)\n    raise AssertionError\n"
-        "job.open_engine = interrupted\nfrom rtstyle.cli import main\nmain()\n"
+        "job.open_painter = interrupted\nfrom rtstyle.cli import main\nmain()\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, "video", str(source), str(tmp_path / "out.mp4")],

@@ -10,8 +10,9 @@ from engines.look import look
 from engines.net_file import NetFile
 from realtime.painter import Treatment
 from realtime.pictures.batch import BatchOptions, BatchSummary, paint_batch
-from realtime.pictures.paint import PicturePainter
+from realtime.pictures.chain import PictureChain
 from realtime.pictures.plan import plan
+from realtime.recipe import Recipe
 from tests.engines.nets import identity_net
 from tests.realtime.pictures.files import gradient
 
@@ -19,7 +20,7 @@ F32 = EngineOptions(precision="f32")
 
 
 def _paint(net: NetFile, treatment: Treatment, folder: Path, out: Path, said: list[str]) -> BatchSummary:
-    with PicturePainter(net, treatment, options=F32) as painter:
+    with PictureChain(Recipe(net=net, treatment=treatment), options=F32) as painter:
         return paint_batch(
             plan([str(folder)], str(out)),
             painter,

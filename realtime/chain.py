@@ -1,0 +1,56 @@
+"""Painting and then enlarging, frame by frame, as if it were one engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+
+from engines.backends import AUTO, open_engine
+from engines.contract import Engine, EngineOptions, EngineSpec, Picture
+from engines.net_file import NetFile
+from realtime.painter import Painter
+from realtime.recipe import check_upscaler
+
+__all__ = ["Chain", "open_painter"]
+
+
+class Chain(Painter):
+    """A painter whose pictures, mixed with their frames, go through a second engine that enlarges them.
+
+    While one frame is enlarged, the next is painted: there are as many frames in flight as the first engine has. The
+    second has one at a time, for it has all it needs to be busy with that. The engines stay their owner's to close.
+    """
+
+    def __init__(self, engine: Engine, upscaler: Engine) -> None:
+        """`upscaler` takes frames of the size that `engine` gives."""
+        super().__init__(engine)
+        self.specs: tuple[EngineSpec, ...] = (engine.spec, upscaler.spec)
+        self._upscaler = upscaler
+
+    def collect(self) -> Picture:
+        """Wait for the oldest frame's picture, uint8 `(h * scale, w * scale, 3)` RGB, and enlarge it."""
+        self._upscaler.submit(super().collect())
+        return self._upscaler.collect()
+
+
+@contextmanager
+def open_painter(
+    net: NetFile,
+    upscaler: NetFile | None,
+    size: tuple[int, int],
+    *,
+    backend: str = AUTO,
+    options: EngineOptions | None = None,
+) -> Iterator[Painter]:
+    """Engines for frames of `size` (width, height), and what runs them. Raises what `open_engine` raises."""
+    check_upscaler(net, upscaler)
+    options = options or EngineOptions()
+    with ExitStack() as stack:
+        engine = stack.enter_context(open_engine(net, size, backend=backend, options=options))
+        if upscaler is None:
+            yield Painter(engine)
+            return
+        one = replace(options, depth=1)
+        second = open_engine(upscaler, engine.spec.output_size, backend=backend, options=one)
+        yield Chain(engine, stack.enter_context(second))
