@@ -11,7 +11,7 @@ __all__ = ["BoundedQueue", "Closed", "Mailbox"]
 T = TypeVar("T")
 
 
-class Closed(Exception):
+class Closed(Exception):  # noqa: N818 (it ends a loop, it is no error)
     """The other side has gone: nothing more can be put, or nothing is left to get. Not an error of its own."""
 
 

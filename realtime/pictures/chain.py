@@ -41,7 +41,9 @@ class PictureChain:
         self.scale = recipe.scale
         """Width and height of the results over those of the pictures."""
         self._painters = [
-            PicturePainter(net, treatment, backend=backend, options=options, tile=tile, notice=notice, progress=progress)
+            PicturePainter(
+                net, treatment, backend=backend, options=options, tile=tile, notice=notice, progress=progress
+            )
             for net, treatment in steps
         ]
 

@@ -54,7 +54,7 @@ def affine_net(*, seed: int = 0) -> NetFile:
     return _net(nodes, weights, NetSpec(name="affine", kind="style", margin=8, size_multiple=2))
 
 
-def sharpening_net(*, scale: int) -> NetFile:
+def sharpening_net(*, scale: int, name: str = "sharp") -> NetFile:
     """An upscaler that looks three pixels far: pixels repeated, then sharpened with those around them."""
     kernel = np.zeros((3, 3, 7, 7))
     kernel[[0, 1, 2], [0, 1, 2]] = -1 / 49
@@ -66,7 +66,7 @@ def sharpening_net(*, scale: int) -> NetFile:
         *_back("large"),
     ]
     weights = [_weights("kernel", kernel), _weights("scales", np.array([1, 1, scale, scale]))]
-    return _net(nodes, weights, NetSpec(name="sharp", kind="upscale", scale=scale, margin=3))
+    return _net(nodes, weights, NetSpec(name=name, kind="upscale", scale=scale, margin=3))
 
 
 def global_net() -> NetFile:

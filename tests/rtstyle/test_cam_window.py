@@ -17,6 +17,8 @@ import av
 import numpy as np
 import pytest
 
+from engines.library import user_folder
+from tests.engines.nets import add_net, identity_net
 from tests.realtime.live.clips import write_clip
 from tests.realtime.live.mjpeg import MjpegCamera
 
@@ -35,7 +37,7 @@ def display() -> Iterator[str]:
     read_end, write_end = os.pipe()
     size = f"{_SCREEN[0]}x{_SCREEN[1]}x24"
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write_end), "-screen", "0", size, "-nolisten", "tcp"],
+        ["Xvfb", "-displayfd", str(write_end), "-screen", "0", size, "-nolisten", "tcp", "-noreset"],
         pass_fds=[write_end],
         stderr=subprocess.DEVNULL,
     )
@@ -64,8 +66,8 @@ class _Viewer:
         )
         self.window = ""
         self.wait_until(self._finds_window)
-        self._do("windowfocus", self.window)
         self.wait_until(lambda: self.screen().max() > 100)
+        self.wait_until(self._has_focus)
 
     def press(self, *keys: str) -> None:
         for key in keys:
@@ -79,6 +81,12 @@ class _Viewer:
         offset, depth, stride, colors = int(header[0]), int(header[11]) // 8, int(header[12]), int(header[19])
         rows = np.frombuffer(dump.stdout, np.uint8, offset=offset + 12 * colors).reshape(_SCREEN[1], stride)
         return rows[:, : depth * _SCREEN[0]].reshape(_SCREEN[1], _SCREEN[0], depth)[..., :3].astype(int)
+
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the window."""
+        lines = self._do("getwindowgeometry", "--shell", self.window).splitlines()
+        facts = dict(line.split("=") for line in lines)
+        return int(facts["WIDTH"]), int(facts["HEIGHT"])
 
     def close(self) -> None:
         """Ask the window to go, as the X in its frame does."""
@@ -105,6 +113,10 @@ class _Viewer:
         found = self._do("search", "--onlyvisible", "--name", "^rtstyle$", check=False).split()
         self.window = found[0] if found else ""
         return bool(found)
+
+    def _has_focus(self) -> bool:
+        self._do("windowfocus", self.window)
+        return self._do("getwindowfocus", check=False).strip() == self.window
 
     def _do(self, *told: str, check: bool = True) -> str:
         return subprocess.run(
@@ -227,10 +239,14 @@ def test_snapshots_and_recordings_are_made_by_key_and_hold_no_text(display: str,
     folder.mkdir()
     with _viewer(display, folder, "--source", still, "--loop") as viewer:
         viewer.press("r")
+        viewer.wait_until(lambda: list(folder.glob(".rtstyle-*.mp4")))
         time.sleep(1.2)
         viewer.press("r")
         viewer.wait_until(lambda: len(list(folder.glob("rtstyle-*.mp4"))) == 1)
-        viewer.press("space", "s", "s")
+        viewer.press("space", "s")
+        viewer.wait_until(lambda: len(list(folder.glob("rtstyle-*.png"))) == 1)
+        viewer.press("s")
+        viewer.wait_until(lambda: len(list(folder.glob("rtstyle-*.png"))) == 2)
         shown = viewer.screen()[:360, :480]
         viewer.press("q")
         code, summary, stderr = viewer.ended()
@@ -288,3 +304,18 @@ def test_a_camera_that_has_gone_is_announced_on_the_picture(display: str, tmp_pa
         code, summary, stderr = viewer.ended()
     assert (code, summary["reconnects"]) == (0, 1)
     assert "is back after" in stderr
+
+
+def test_an_enlarged_picture_fits_the_screen_and_keys_that_mix_change_nothing(
+    display: str, still: str, tmp_path: Path
+) -> None:
+    add_net(user_folder(), identity_net(name="sr4-fidelity", scale=4))
+    sr = ("--sr", "4", "--sr-mode", "fidelity")
+    with _viewer(display, tmp_path, "--source", still, "--loop", *sr) as viewer:
+        assert viewer.size() == (1440, 1080)  # of 1920x1440
+        viewer.press("minus", "k", "c", "c", "c")
+        viewer.wait_until(lambda: viewer.screen()[300:600, 100:900].max() > 100)
+        viewer.press("q")
+        code, summary, stderr = viewer.ended()
+    assert (code, stderr) == (0, "")
+    assert summary["size"] == [1920, 1440]

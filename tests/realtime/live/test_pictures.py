@@ -52,6 +52,17 @@ def test_compare_shows_the_original_to_the_left_and_the_painted_picture_to_the_r
     assert (blue == (0, 0, 255)).all()
 
 
+def test_compare_brings_the_original_to_the_size_of_an_enlarged_picture() -> None:
+    red, blue = np.full((200, 100, 3), (255, 0, 0), np.uint8), np.full((400, 200, 3), (0, 0, 255), np.uint8)
+    side = canvas(red, blue, Compare.SIDE, 0.5)
+    assert side.shape == (400, 400, 3)
+    assert (side[:, :200] == (0, 0, 255)).all()  # BGR
+    split = canvas(red, blue, Compare.SPLIT, 0.5)
+    assert split.shape == (400, 200, 3)
+    assert (split[:, :98] == (0, 0, 255)).all()
+    assert (split[:, 102:] == (255, 0, 0)).all()
+
+
 def test_small_pictures_are_enlarged_for_the_window() -> None:
     assert canvas(*[np.zeros((120, 160, 3), np.uint8)] * 2, Compare.OFF, 0.5).shape == (360, 480, 3)
 

@@ -10,12 +10,13 @@ import pytest
 
 from engines.errors import BadInputError, MissingPackageError, OutputError, SourceError
 from engines.library import Library
-from engines.look import look
 from engines.style_file import write_style
 from realtime.live.cameras import cameras
 from realtime.live.options import CamOptions, parse_size
-from realtime.live.session import palette_for, run_camera
+from realtime.live.palettes import palette_for
+from realtime.live.session import run_camera
 from realtime.live.summary import CamSummary
+from realtime.recipe import recipe
 from tests.realtime.live.clips import write_clip
 from tests.realtime.live.mjpeg import MjpegCamera
 
@@ -122,7 +123,7 @@ def test_sizes_are_two_numbers(text: str) -> None:
 
 
 def test_the_palette_holds_all_styles_the_blend_of_the_start_and_leaves_out_what_cannot_be_read(tmp_path: Path) -> None:
-    library, chosen = Library(), look("udnie:0.5,wave:0.5")
+    library, chosen = Library(), recipe("udnie:0.5,wave:0.5")
     (tmp_path / "fast").mkdir()
     (tmp_path / "fast" / "broken.safetensors").write_bytes(b"nonsense")
     mine = library.style("udnie", chosen.net)
