@@ -12,11 +12,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import openvino
 import typer
 
 from engines.library import Library
 from engines.net_file import NetFile
+from engines.quiet_openvino import openvino_module
 from engines.ring import padded_size
 
 __all__ = ["CARDS", "Card", "Cost", "cost_of", "floor_ms", "main"]
@@ -51,7 +51,7 @@ class Cost:
 def cost_of(net: NetFile, size: tuple[int, int]) -> Cost:
     """The cost of one frame of `size` (width, height). OpenVINO works out the shapes."""
     width, height = padded_size(size, net.spec.size_multiple)
-    model = openvino.Core().read_model(net.model)
+    model = openvino_module().Core().read_model(net.model)
     model.reshape({"frame": [1, height, width, 3]})
     macs = elements = 0
     for node in model.get_ordered_ops():

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engines.contract import EngineSpec, Picture, StyleVector
 from engines.errors import BackendError
+from engines.quiet_openvino import openvino_module
 
 if TYPE_CHECKING:
     import openvino
@@ -61,9 +62,8 @@ def _with_openvino(model: bytes, painter: EngineSpec) -> Measure:
 
 @functools.cache
 def _openvino_core() -> openvino.Core:
-    import openvino
-
-    return openvino.Core()
+    core: openvino.Core = openvino_module().Core()
+    return core
 
 
 def _with_onnxruntime(model: bytes, painter: EngineSpec) -> Measure:

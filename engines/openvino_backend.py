@@ -14,6 +14,7 @@ from engines.compiled import compiled_path, read_compiled, write_compiled
 from engines.contract import EngineOptions, EngineSpec, Picture
 from engines.errors import BackendError, MissingPackageError
 from engines.net_file import NetFile
+from engines.quiet_openvino import openvino_module
 from engines.ring import RingEngine, padded_size
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def open_engine(net: NetFile, size: tuple[int, int], options: EngineOptions) -> 
 @functools.cache
 def _core() -> openvino.Core:
     try:
-        import openvino
+        openvino = openvino_module()
     except ImportError as error:
         raise MissingPackageError("the openvino backend", "openvino", extra="openvino") from error
     core = openvino.Core()
@@ -126,7 +127,7 @@ class OpenVinoEngine(RingEngine):
 
     def __init__(self, net: NetFile, size: tuple[int, int], options: EngineOptions) -> None:
         core = _core()  # first: it says what to install where the import fails
-        import openvino
+        openvino = openvino_module()
 
         precision = _precision(core, options.precision)
         compiled = _compiled(core, net, padded_size(size, net.spec.size_multiple), precision, options)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import BackendError
+from engines.quiet_openvino import openvino_module
 
 if TYPE_CHECKING:
     import onnx
@@ -76,8 +77,7 @@ def _onnxruntime(content: bytes) -> Any:
 
 
 def _openvino(content: bytes) -> Any:
-    import openvino
-
+    openvino = openvino_module()
     model = openvino.Core().read_model(content)
     compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Any
 
 import typer
 
@@ -15,6 +16,9 @@ from rtstyle import __version__
 from rtstyle.commands import bench, bench_speed, cam, doctor, engines, image, styles, train, video
 
 __all__ = ["app", "main"]
+
+_UsageError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError")
+"""Click's, which newer releases of typer bring along as a part of their own."""
 
 app = typer.Typer(
     name="rtstyle",
@@ -52,10 +56,25 @@ def _options(
     logging.basicConfig(level=logging.WARNING, format="rtstyle: %(message)s")
 
 
+def _one_line(error: Any) -> str:
+    """What was wrong with the command line, and where its help is."""
+    path = (
+        "rtstyle" + error.ctx.command_path.removeprefix(error.ctx.find_root().command_path) if error.ctx else "rtstyle"
+    )
+    text = " ".join(error.format_message().split()).rstrip(".")
+    return f"{text}; see {path} --help"
+
+
 def main() -> None:
-    """Run the command. Domain errors become one line and exit code 2, here and nowhere else."""
+    """Run the command. Wrong use and domain errors become one line and exit code 2, here and nowhere else."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
+    except _UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            error.show()  # a group without a command: its help says more than a line
+        else:
+            typer.echo(f"rtstyle: {_one_line(error)}", err=True)
+        sys.exit(2)
     except RtStyleError as error:
         typer.echo(f"rtstyle: {error}", err=True)
         sys.exit(2)

@@ -53,10 +53,12 @@ def plan(inputs: Sequence[str], out: str, *, recursive: bool = False, file_forma
         return [Task(source=_source(inputs[0]), target=None, file_format=file_format or _FALLBACK)]
     single = len(inputs) == 1 and not Path(inputs[0]).is_dir()
     if single and not Path(out).is_dir() and not out.endswith(("/", "\\")):
-        return [Task(source=_source(inputs[0]), target=Path(out), file_format=_format_to_write(Path(out), file_format))]
+        target = Path(out)
+        task = Task(source=_source(inputs[0]), target=target, file_format=_format_to_write(target, file_format))
+        return _apart_from_originals([task])
     tasks = list(_into_folder(inputs, Path(out), recursive, file_format))
     _check_apart(tasks)
-    return tasks
+    return _apart_from_originals(tasks)
 
 
 def _source(text: str) -> Path | None:
@@ -76,6 +78,8 @@ def _format_to_write(path: Path, wanted: str | None) -> str:
 def _into_folder(inputs: Sequence[str], out: Path, recursive: bool, wanted: str | None) -> Iterator[Task]:
     if out.exists() and not out.is_dir():
         raise BadInputError(f"{out}: is a file: several pictures go into a folder")
+    if not out.exists() and format_of(out) is not None:
+        raise BadInputError(f"{out}: looks like a file: several pictures go into a folder, make it first if it is one")
     for text in inputs:
         path = Path(text)
         if text == STANDARD:
@@ -119,3 +123,12 @@ def _check_apart(tasks: list[Task]) -> None:
         other = by_target.setdefault(task.target, task)
         if other is not task:
             raise BadInputError(f"{other.name} and {task.name} would both become {task.target}: paint them one by one")
+
+
+def _apart_from_originals(tasks: list[Task]) -> list[Task]:
+    """Refuse to paint over what is to be painted, even where --force allows to overwrite."""
+    originals = {task.source.resolve() for task in tasks if task.source is not None}
+    for task in tasks:
+        if task.target is not None and task.target.resolve() in originals:
+            raise BadInputError(f"{task.target}: the output would overwrite the input: give it another name or folder")
+    return tasks

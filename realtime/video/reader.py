@@ -65,7 +65,7 @@ class VideoReader:
         self.origin_s: Fraction = origin_of(container)
         """Where the file's own clock starts, in seconds."""
         self._end_s = end_s
-        self._damaged, self._packets, self._reached_s = 0, 0, Fraction(0)
+        self._damaged, self._packets, self._pictures, self._reached_s = 0, 0, 0, Fraction(0)
         self._from_the_start = not start_s
         self._begin_dts: int | None = None
         """Decoding time of the first packet since the beginning or the last seek."""
@@ -140,11 +140,12 @@ class VideoReader:
                 raise SourceError(f"{self._path}: pixels of {frame.format.name} cannot be made RGB: {error}") from error
             timed = TimedPicture(picture=picture, pts=pts - self._zero, duration=int(frame.duration or 0))
             self.busy_ns += now_ns() - began_ns
+            self._pictures += 1
             yield timed
             began_ns = now_ns()
         self._timeline.report(self._notice)
         if self._damaged:
-            self._notice(f"{self._damaged} damaged places were passed over")
+            self._notice(f"passed over damaged places: {self._damaged}")
 
     def missing(self) -> str | None:
         """Why the end of the file was not reached, as a text; None if it was. Call it after the last picture."""
@@ -152,7 +153,7 @@ class VideoReader:
             return None
         total = self.stream.frames
         if self._from_the_start and total and self._packets < total:
-            return f"{self._packets} of {total} frames could be read"
+            return f"{self._pictures} of {total} frames could be read"
         if "matroska" in self._container.format.name and self._container.duration:
             duration_s = float(self._container.duration * _MICROSECOND)
             if float(self._reached_s) < duration_s - _MISSING_S:
@@ -189,8 +190,13 @@ class VideoReader:
         if first is not None:
             return first, frames
         if start_s:
-            raise SourceError(f"{self._path}: there is no frame from {float(start_s):g} s on: it is shorter than that")
+            raise SourceError(f"{self._path}: there is no frame {self._span(start_s)}")
         raise SourceError(f"{self._path}: not one frame of its video can be decoded")
+
+    def _span(self, start_s: Fraction) -> str:
+        if self._end_s is None:
+            return f"from {float(start_s):g} s on: it is shorter than that"
+        return f"between {float(start_s):g} and {float(self._end_s):g} s: name a longer part, within its length"
 
     def _timed(self) -> Iterator[tuple[av.VideoFrame, int]]:
         """Frames with their timestamps, in ticks of the file's own clock, before `end_s`."""

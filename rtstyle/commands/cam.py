@@ -126,15 +126,16 @@ def _notify(text: str) -> None:
 
 
 def _stop_on_signals(stop: threading.Event) -> None:
-    """The first Ctrl-C or SIGTERM asks for a clean finish; a second one does not wait for it."""
+    """The first Ctrl-C, SIGTERM or SIGHUP asks for a clean finish; a second one does not wait for it."""
     import signal
 
     def ask(number: int, frame: object) -> None:  # noqa: ARG001 (Python's)
         stop.set()
         signal.signal(number, signal.SIG_DFL)
 
-    for name in ("SIGINT", "SIGTERM"):
-        signal.signal(getattr(signal, name), ask)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), ask)
 
 
 def _list(as_json: bool) -> None:

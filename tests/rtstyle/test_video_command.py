@@ -166,7 +166,7 @@ def _under_way(source: Path, target: Path, *options: str) -> subprocess.Popen[st
     return process
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_job_leaves_a_playable_file_of_what_was_done(
     tmp_path: Path, long_clip: Path, number: signal.Signals
 ) -> None:

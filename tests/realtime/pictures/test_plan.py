@@ -81,3 +81,20 @@ def test_stdout_takes_one_picture_and_stdin_has_no_name(folder: Path) -> None:
         plan([str(folder / "in")], "-")
     with pytest.raises(BadInputError, match="has no name"):
         plan(["-", str(folder / "in")], str(folder / "out"))
+
+
+@pytest.mark.parametrize("out", ["a.jpg", "./a.jpg"])
+def test_an_original_is_never_painted_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.jpg").touch()
+    with pytest.raises(BadInputError, match="would overwrite the input"):
+        plan(["a.jpg"], out)
+    with pytest.raises(BadInputError, match="would overwrite the input"):
+        plan([str(tmp_path)], ".")
+
+
+def test_several_pictures_do_not_go_into_what_looks_like_a_file(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).touch()
+    with pytest.raises(BadInputError, match="looks like a file"):
+        plan([str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg")], str(tmp_path / "o.jpg"))
