@@ -39,7 +39,7 @@ def test_memory_stays_as_it_is_on_a_long_video(tmp_path: Path) -> None:
             resident[written] = process.memory_info().rss
 
     assert stylize_video_file(job, progress=progress).frames == 6000
-    assert resident[6000] - resident[1000] < 3 * 2**20  # one frame kept per frame would be 15 MB
+    assert resident[6000] - resident[1000] < 8 * 2**20  # one frame kept per frame would be 15 MB
 
 
 @settings(max_examples=12, deadline=None)
