@@ -143,4 +143,5 @@ def _rtstyle(arguments: list[str]) -> dict[str, Any]:
     if done.returncode:
         raise BackendError(f"rtstyle {arguments[0]} failed: {done.stderr.strip()}")
     summary: dict[str, Any] = json.loads(done.stdout)
+    summary.pop("output", None)  # a temporary file
     return summary
