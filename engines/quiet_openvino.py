@@ -19,7 +19,7 @@ _TELEMETRY = "openvino_telemetry"
 
 def openvino_module() -> Any:
     """The module `openvino`. Raises ImportError where it is not installed."""
-    if "openvino" not in sys.modules:
+    if sys.modules.get("openvino") is None:
         absent: dict[str, ModuleType | None] = {_TELEMETRY: None}  # None makes its import fail
         before = sys.modules.get(_TELEMETRY)
         sys.modules.update(absent)  # type: ignore[arg-type]  # typeshed leaves out that None is allowed
