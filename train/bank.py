@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from engines.errors import BadInputError
 from engines.net_file import NetFile
@@ -14,31 +15,44 @@ from train.checkpoint import load_checkpoint
 from train.config import BankConfig
 from train.credits import Credit, read_credits
 from train.export import export_bank, parity_photos
-from train.networks import network
+from train.networks import TransformNet, network
 from train.photos import list_pictures
 from train.processes import Team
 from train.run import Run, Subject
 
 __all__ = ["bank_credits", "bank_run", "export_checkpoint"]
 
-_NOT_FOR_SHOW = ("content", "styles", "log_every", "sample_every")
+_NOT_FOR_SHOW = ("content", "styles", "start", "log_every", "sample_every")
 
 
 def bank_run(folder: Path, config: BankConfig, team: Team) -> Run:
     """A run that trains the net and all vectors, resumed where `folder` has a checkpoint. Call its `go`."""
     paintings = list_pictures(Path(config.styles))
+    names = [painting.stem for painting in paintings]
     torch.manual_seed(config.seed)
     net = network(config.net)
-    subject = Subject(
-        names=[painting.stem for painting in paintings],
-        paintings=paintings,
-        net=net,
-        vectors=net.neutral_style(len(paintings)),
-        fit_net=True,
-    )
+    vectors, before = net.neutral_style(len(names)), 0
+    if config.start and not (folder / "checkpoint.pt").exists():
+        vectors, before = _take_over(Path(config.start), net, names)
+    net.settle()
+    subject = Subject(names=names, paintings=paintings, net=net, vectors=vectors, fit_net=True, before=before)
     run = Run(folder, config, subject, team)
     run.resume()
     return run
+
+
+def _take_over(start: Path, net: TransformNet, names: list[str]) -> tuple[Tensor, int]:
+    """Give `net` the weights of another run. Returns its vectors, the mean of all for new paintings, and its steps."""
+    state = load_checkpoint(start)
+    if state is None:
+        raise BadInputError(f"expected a checkpoint to start from, there is no {start}")
+    try:
+        net.load_state_dict(state["net"])
+        known = dict(zip(state["names"], state["vectors"].cpu(), strict=True))
+    except (KeyError, RuntimeError) as exc:
+        raise BadInputError(f"expected {start} to be of a bank with the net {net.name}, it is not") from exc
+    mean = torch.stack(list(known.values())).mean(0)
+    return torch.stack([known.get(name, mean) for name in names]), state["step"] + state.get("before", 0)
 
 
 def bank_credits(styles: Path, path: Path | None, names: list[str]) -> list[Credit]:
@@ -72,6 +86,7 @@ def export_checkpoint(
     net = network(config.net)
     net.load_state_dict(state["net"])
     credits_of = bank_credits(Path(config.styles), credits_path, state["names"])
+    net.settle()
     file = export_bank(
         out,
         net,
@@ -79,7 +94,7 @@ def export_checkpoint(
         credits_of,
         parity_photos(list_pictures(Path(config.content))),
         name=name or config.net,
-        training=training_facts(config, state["step"]),
+        training=training_facts(config, state["step"] + state.get("before", 0)),
     )
     return file, credits_of
 

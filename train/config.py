@@ -120,6 +120,8 @@ class BankConfig(TrainConfig):
     """Folder of paintings; their file names become the styles' names, unless the credits say otherwise."""
     net: str = "fast"
     """One of NETS."""
+    start: str = ""
+    """Checkpoint of another run of the same net to begin with its weights, and its vectors for the same paintings."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["FastNet", "JohnsonNet", "MicroNet", "NETWORKS", "TransformNet", "network"]
+__all__ = ["FastNet", "JohnsonNet", "MicroNet", "NETWORKS", "TransformNet", "even_subpixels", "network"]
 
 
 class StyledConv(nn.Module):
@@ -107,6 +107,9 @@ class TransformNet(nn.Module):
             x = layer(x, style)
         return x
 
+    def settle(self) -> None:
+        """Bring the weights back to what the network promises: called before the first and after every update."""
+
     def forward(self, picture: Tensor, style: Tensor) -> Tensor:
         """Paint.
 
@@ -114,6 +117,20 @@ class TransformNet(nn.Module):
         style: float `(n, style_length)`. Returns the picture's shape, RGB, within -0.1..1.1: clamp before use.
         """
         raise NotImplementedError
+
+
+@torch.no_grad()
+def even_subpixels(weight: Tensor, bias: Tensor | None, factor: int) -> None:
+    """Make all sub-pixels of a pixel alike where the convolution before a pixel shuffle sees a flat area, in place.
+
+    weight: `(channels * factor**2, channels_in, k, k)`. Each sub-pixel's sum over the k*k taps becomes the mean of its
+    pixel's, for every input channel: a flat area stays flat, without the grid that such heads learn (Odena et al.
+    2016). Shapes inside the k*k taps are left to the training.
+    """
+    sums = weight.mean((2, 3), keepdim=True).unflatten(0, (-1, factor**2))
+    weight += (sums.mean(1, keepdim=True) - sums).flatten(0, 1)
+    if bias is not None:
+        bias.copy_(bias.unflatten(0, (-1, factor**2)).mean(1, keepdim=True).expand(-1, factor**2).flatten())
 
 
 def _squash(x: Tensor) -> Tensor:
@@ -140,6 +157,10 @@ class FastNet(TransformNet):
         with torch.no_grad():  # four equal sub-pixels to begin with: no checkerboard (Aitken et al. 2017)
             self.head.weight.copy_(self.head.weight[::4].repeat_interleave(4, 0))
             nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+
+    def settle(self) -> None:
+        """Keep flat areas free of a grid."""
+        even_subpixels(self.head.weight, self.head.bias, 2)
 
     def forward(self, picture: Tensor, style: Tensor) -> Tensor:
         x = self._through_body(F.pixel_unshuffle(picture - 0.5, 2), style)

@@ -63,6 +63,8 @@ class Subject:
     """float32 `(styles, style_length)`."""
     fit_net: bool
     """Whether the net is trained, or only the vectors."""
+    before: int = 0
+    """Steps of earlier runs that the net begins with."""
 
 
 class Run:
@@ -81,7 +83,7 @@ class Run:
         self.photos_known_as = fingerprint(content, photos)
         self.net = _channels_last(subject.net.to(team.device)).requires_grad_(subject.fit_net)
         self.vectors = nn.Parameter(subject.vectors.to(team.device))
-        self._fit_net = subject.fit_net
+        self._fit_net, self._before = subject.fit_net, subject.before
         self._trained = [*(self.net.parameters() if subject.fit_net else ()), self.vectors]
         self.optimizer = torch.optim.Adam(self._trained, lr=config.learning_rate)
         network = loss_network(config.loss_network).to(team.device)
@@ -109,7 +111,7 @@ class Run:
         self.optimizer.load_state_dict(state["optimizer"])
         with torch.no_grad():
             self.vectors.copy_(state["vectors"])
-        self.step = state["step"]
+        self.step, self._before = state["step"], state.get("before", 0)
         return True
 
     def save(self) -> None:
@@ -120,6 +122,7 @@ class Run:
             "vectors": self.vectors.detach(),
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
+            "before": self._before,
             "photos": self.photos_known_as,
         }
         save_checkpoint(self.folder / "checkpoint.pt", state)
@@ -172,6 +175,8 @@ class Run:
         terms = self.gradients(batch)
         nn.utils.clip_grad_norm_(self._trained, _MAX_GRADIENT_NORM)
         self.optimizer.step()
+        if self._fit_net:
+            self.net.settle()
         self.step += 1
         self.broken |= batch.broken
         return terms

@@ -11,7 +11,7 @@ from train.config import TrainConfig
 
 __all__ = ["check_options", "forget"]
 
-_MAY_CHANGE = ("content", "styles", "steps", "log_every", "sample_every")
+_MAY_CHANGE = ("content", "styles", "start", "steps", "log_every", "sample_every")
 """Options that a run may be resumed with: where files are (the checkpoint knows which), when it ends and reports."""
 
 

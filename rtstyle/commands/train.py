@@ -40,6 +40,7 @@ def bank(
     name: Annotated[Optional[str], typer.Option("--name", help="Name of the net file. Default: that of --net.")] = None,
     credits_file: CreditsOption = None,
     config: opt.ConfigOption = None,
+    start: opt.StartOption = None,
     restart: opt.RestartOption = False,
     loss_network: opt.LossNetworkOption = None,
     steps: opt.StepsOption = None,

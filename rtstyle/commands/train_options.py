@@ -32,6 +32,7 @@ __all__ = [
     "SeedOption",
     "SizeOption",
     "StabilityWeightOption",
+    "StartOption",
     "StepsOption",
     "StyleWeightOption",
     "VariationWeightOption",
@@ -47,6 +48,9 @@ ContentOption = Annotated[
 ]
 ConfigOption = Annotated[
     Optional[Path], typer.Option("--config", help="A run's config.json, to repeat it; other options come before it.")
+]
+StartOption = Annotated[
+    Optional[Path], typer.Option("--start", help="checkpoint.pt of another run, to begin with its weights.")
 ]
 RestartOption = Annotated[bool, typer.Option("--restart", help="Begin anew where the folder holds a run.")]
 LossNetworkOption = Annotated[

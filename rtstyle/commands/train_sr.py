@@ -48,9 +48,7 @@ def sr(
     name: Annotated[
         Optional[str], typer.Option("--name", help="Name of the net file. Default: such as sr4-fidelity.")
     ] = None,
-    start: Annotated[
-        Optional[Path], typer.Option("--start", help="checkpoint.pt of another run, to begin with its weights.")
-    ] = None,
+    start: opt.StartOption = None,
     width: Annotated[Optional[int], typer.Option("--width", help="Channels of compact. Default: 32.")] = None,
     depth: Annotated[Optional[int], typer.Option("--depth", help="Inner convolutions. Default: 6.")] = None,
     config: opt.ConfigOption = None,

@@ -62,3 +62,12 @@ def test_parts_of_a_motion_are_the_motion_of_the_parts() -> None:
     whole = draw_motion((4, 3, 16, 16), torch.Generator().manual_seed(3))
     photos = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(4))
     assert torch.equal(move(photos, whole)[2:], move(photos[2:], whole.part(slice(2, 4))))
+
+
+def test_the_gradient_of_the_gram_matrix_is_that_of_the_plain_product() -> None:
+    features = torch.randn(2, 3, 4, 5, dtype=torch.float64, requires_grad=True)
+    towards = torch.randn(2, 3, 3)  # not symmetric
+    flat = features.flatten(2)
+    (plain,) = torch.autograd.grad(((flat @ flat.transpose(1, 2)).float() / 60 * towards).sum(), features)
+    (ours,) = torch.autograd.grad((losses.gram_matrix(features) * towards).sum(), features)
+    torch.testing.assert_close(ours, plain, rtol=1e-5, atol=1e-6)

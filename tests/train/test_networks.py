@@ -91,3 +91,15 @@ def test_training_starts_without_a_checkerboard(name: str) -> None:
     net = network(name)
     painted = net(torch.rand(1, 3, 32, 32), net.neutral_style())
     assert torch.allclose(painted[..., ::2, ::2], painted[..., 1::2, 1::2])
+
+
+@pytest.mark.parametrize("name", ["fast", "micro"])
+def test_a_settled_net_paints_flat_features_without_a_grid(name: str) -> None:
+    torch.manual_seed(0)
+    net = network(name)
+    nn.init.normal_(net.head.weight)
+    nn.init.normal_(net.head.bias)
+    flat = torch.randn(1, 32, 1, 1).expand(1, 32, 8, 8)
+    assert nn.functional.pixel_shuffle(net.head(flat), 2).std(dim=(2, 3)).max() > 0.1
+    net.settle()
+    assert nn.functional.pixel_shuffle(net.head(flat), 2).std(dim=(2, 3)).max() < 1e-4

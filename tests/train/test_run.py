@@ -184,3 +184,30 @@ def test_ctrl_c_ends_a_run_with_a_checkpoint_and_130(pictures: Path, tmp_path: P
     assert process.returncode == 130, rest
     assert "the same command goes on from there" in rest
     assert load_checkpoint(tmp_path / "run" / "checkpoint.pt") is not None
+
+
+def test_a_run_begins_with_the_weights_of_another_and_counts_its_steps(pictures: Path, tmp_path: Path) -> None:
+    first = _train(tmp_path / "first", _config(pictures, steps=4))
+    write_paintings(tmp_path / "styles", "Two Stripes", "c")
+    start = str(tmp_path / "first" / "checkpoint.pt")
+    config = _config(pictures, steps=4, start=start, styles=str(tmp_path / "styles"))
+    second = bank_run(tmp_path / "second", config, TEAM)
+    torch.testing.assert_close(second.net.head.weight, first.net.head.weight)
+    own = dict(zip(second.names, second.vectors, strict=True))
+    old = dict(zip(first.names, first.vectors, strict=True))
+    assert torch.equal(own["Two Stripes"], old["Two Stripes"])
+    torch.testing.assert_close(own["c"], torch.stack(list(old.values())).mean(0))
+    second.go(lambda _: None)
+    Path(start).unlink()  # a run that has begun needs it no more
+    file, _ = export_checkpoint(tmp_path / "second", tmp_path / "nets")
+    assert file.spec.training["steps"] == 8
+    assert bank_run(tmp_path / "second", config, TEAM).step == 4
+
+
+def test_a_start_that_does_not_fit_is_named(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match=r"no .*nothing\.pt"):
+        bank_run(tmp_path / "a", _config(pictures, start=str(tmp_path / "nothing.pt")), TEAM)
+    _train(tmp_path / "b", _config(pictures, steps=4))
+    start = str(tmp_path / "b" / "checkpoint.pt")
+    with pytest.raises(BadInputError, match="bank with the net fast"):
+        bank_run(tmp_path / "c", _config(pictures, start=start, net="fast"), TEAM)
