@@ -13,7 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["FastNet", "JohnsonNet", "MicroNet", "NETWORKS", "TransformNet", "even_subpixels", "network"]
+from train.subpixels import even_bias, even_weight
+
+__all__ = ["FastNet", "JohnsonNet", "MicroNet", "NETWORKS", "TransformNet", "network"]
 
 
 class StyledConv(nn.Module):
@@ -119,20 +121,6 @@ class TransformNet(nn.Module):
         raise NotImplementedError
 
 
-@torch.no_grad()
-def even_subpixels(weight: Tensor, bias: Tensor | None, factor: int) -> None:
-    """Make all sub-pixels of a pixel alike where the convolution before a pixel shuffle sees a flat area, in place.
-
-    weight: `(channels * factor**2, channels_in, k, k)`. Each sub-pixel's sum over the k*k taps becomes the mean of its
-    pixel's, for every input channel: a flat area stays flat, without the grid that such heads learn (Odena et al.
-    2016). Shapes inside the k*k taps are left to the training.
-    """
-    sums = weight.mean((2, 3), keepdim=True).unflatten(0, (-1, factor**2))
-    weight += (sums.mean(1, keepdim=True) - sums).flatten(0, 1)
-    if bias is not None:
-        bias.copy_(bias.unflatten(0, (-1, factor**2)).mean(1, keepdim=True).expand(-1, factor**2).flatten())
-
-
 def _squash(x: Tensor) -> Tensor:
     """Map to -0.1..1.1: black and white stay reachable with finite inputs (a scaled tanh as in the paper)."""
     return 0.5 + 0.6 * torch.tanh(x)
@@ -160,7 +148,10 @@ class FastNet(TransformNet):
 
     def settle(self) -> None:
         """Keep flat areas free of a grid."""
-        even_subpixels(self.head.weight, self.head.bias, 2)
+        assert self.head.bias is not None
+        with torch.no_grad():
+            self.head.weight.copy_(even_weight(self.head.weight, 2))
+            self.head.bias.copy_(even_bias(self.head.bias, 2))
 
     def forward(self, picture: Tensor, style: Tensor) -> Tensor:
         x = self._through_body(F.pixel_unshuffle(picture - 0.5, 2), style)

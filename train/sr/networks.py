@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from train.sr.bicubic import bicubic_matrix
 from train.sr.config import SrConfig
 from train.sr.johnson import JohnsonUpscaleNet
+from train.subpixels import even_bias, even_weight
 
 __all__ = ["BranchedConv", "UpscaleNet", "collapsed", "sr_network", "take_over"]
 
@@ -33,9 +34,13 @@ class BranchedConv(nn.Module):
 
     edges: Tensor
 
-    def __init__(self, channels_in: int, channels_out: int, *, gain: float = 1.0) -> None:
-        """gain: how large the output is to begin with, over that of He et al. 2015."""
+    def __init__(self, channels_in: int, channels_out: int, *, gain: float = 1.0, even: int = 1) -> None:
+        """gain: how large the output is to begin with, over that of He et al. 2015.
+
+        even: above 1, a pixel shuffle by this factor follows, whose sub-pixels are kept alike on flat areas.
+        """
         super().__init__()
+        self.even = even
         wide = 2 * channels_out
         plain = nn.Conv2d(channels_in, channels_out, 3)
         assert plain.bias is not None
@@ -55,28 +60,37 @@ class BranchedConv(nn.Module):
         if self.straight:
             identity = torch.eye(len(weight), device=weight.device, dtype=weight.dtype)
             weight = weight + F.pad(identity[:, :, None, None], (1, 1, 1, 1))
-        return weight
+        return even_weight(weight, self.even) if self.even > 1 else weight
+
+    def shift(self) -> Tensor:
+        """The bias that goes with it, `(channels_out,)`."""
+        return even_bias(self.bias, self.even) if self.even > 1 else self.bias
 
     def forward(self, x: Tensor) -> Tensor:
         """`(n, channels_in, h, w)` to `(n, channels_out, h, w)`; zeros around the edge."""
-        return F.conv2d(x, self.weight(), self.bias, padding=1)
+        return F.conv2d(x, self.weight(), self.shift(), padding=1)
 
 
 class UpscaleNet(nn.Module):
     """x2, x3 or x4 in RGB: `depth` convolutions of `width` channels between a 5x5 stem and the head."""
 
-    def __init__(self, scale: int, width: int = 32, depth: int = 6) -> None:
+    def __init__(self, scale: int, width: int = 32, depth: int = 6, *, even: bool = False) -> None:
+        """even: never draw a grid on a flat area. That costs `fidelity` 0.1 dB, and it draws none worth mentioning."""
         super().__init__()
-        self.scale = scale
+        self.scale, self.even = scale, even
         self.margin = depth + 3
         """How far, in input pixels, an output pixel looks."""
         self.base = nn.Conv2d(3, 3 * scale**2, 5, bias=False)
         self.stem = nn.Conv2d(3, width, 5)
         self.body = nn.ModuleList(BranchedConv(width, width) for _ in range(depth))
         self.turns = nn.ModuleList(nn.PReLU(width) for _ in range(depth + 1))
-        self.head: nn.Module = BranchedConv(width, 3 * scale**2, gain=0.1)
+        self.head: nn.Module = BranchedConv(width, 3 * scale**2, gain=0.1, even=scale if even else 1)
         with torch.no_grad():
             self.base.weight.copy_(_bicubic_kernels(scale))
+
+    def base_weight(self) -> Tensor:
+        """The kernels of the linear base, `(3 * scale**2, 3, 5, 5)`."""
+        return even_weight(self.base.weight, self.scale) if self.even else self.base.weight
 
     def forward(self, picture: Tensor) -> Tensor:
         """Float `(n, 3, h, w)`, RGB in 0..1, to `(n, 3, h * scale, w * scale)`, RGB near 0..1: clamp before use."""
@@ -85,7 +99,7 @@ class UpscaleNet(nn.Module):
         inner = first
         for conv, turn in zip(self.body, list(self.turns)[1:], strict=True):
             inner = turn(conv(inner))
-        out: Tensor = F.pixel_shuffle(self.head(inner + first) + self.base(x), self.scale) + 0.5
+        out: Tensor = F.pixel_shuffle(self.head(inner + first) + F.conv2d(x, self.base_weight()), self.scale) + 0.5
         return out
 
 
@@ -93,7 +107,7 @@ def sr_network(config: SrConfig) -> UpscaleNet | JohnsonUpscaleNet:
     """A fresh net as a config describes it."""
     if config.net == "johnson":
         return JohnsonUpscaleNet(config.scale)
-    return UpscaleNet(config.scale, config.width, config.depth)
+    return UpscaleNet(config.scale, config.width, config.depth, even=config.mode == "perceptual")
 
 
 @torch.no_grad()
@@ -110,8 +124,9 @@ def collapsed(net: UpscaleNet) -> UpscaleNet:
     plain = UpscaleNet(net.scale, net.stem.out_channels, len(net.body))
     plain.body = nn.ModuleList(_plain(conv) for conv in net.body)
     plain.head = _plain(net.head)
-    for name in ("base", "stem", "turns"):
+    for name in ("stem", "turns"):
         getattr(plain, name).load_state_dict(getattr(net, name).state_dict())
+    plain.base.load_state_dict({"weight": net.base_weight()})
     return plain.eval().requires_grad_(False)
 
 
@@ -119,7 +134,7 @@ def _plain(branched: nn.Module) -> nn.Conv2d:
     assert isinstance(branched, BranchedConv)
     weight = branched.weight().detach().float().cpu()
     conv = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1)
-    conv.load_state_dict({"weight": weight, "bias": branched.bias.detach().float().cpu()})
+    conv.load_state_dict({"weight": weight, "bias": branched.shift().detach().float().cpu()})
     return conv
 
 

@@ -28,14 +28,26 @@ def test_the_base_alone_is_bicubic(scale: int) -> None:
     torch.testing.assert_close(net(picture), rows @ picture @ columns.T, atol=1e-5, rtol=0)
 
 
-def test_collapsing_the_branches_changes_nothing() -> None:
+@pytest.mark.parametrize("even", [False, True])
+def test_collapsing_the_branches_changes_nothing(*, even: bool) -> None:
     torch.manual_seed(0)
-    net = UpscaleNet(3, width=8, depth=2)
+    net = UpscaleNet(3, width=8, depth=2, even=even)
     plain = collapsed(net)
     assert not any(isinstance(module, BranchedConv) for module in plain.modules())
     picture = torch.rand(1, 3, 20, 24)
     with torch.no_grad():
         torch.testing.assert_close(plain(picture), net(picture), atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("even", "grid"), [(False, True), (True, False)])
+def test_an_even_net_draws_no_grid_on_flat_areas(*, even: bool, grid: bool) -> None:
+    torch.manual_seed(0)
+    net = UpscaleNet(4, width=8, depth=1, even=even)
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    with torch.no_grad():
+        inside = net(torch.full((1, 3, 24, 24), 0.7))[..., 32:-32, 32:-32]
+    assert (float(inside.std(dim=(2, 3)).max()) > 1e-3) == grid
 
 
 def test_a_branched_convolution_of_nothing_passes_its_input_on() -> None:
