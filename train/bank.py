@@ -11,7 +11,7 @@ from torch import Tensor
 
 from engines.errors import BadInputError
 from engines.net_file import NetFile
-from train.checkpoint import load_checkpoint
+from train.checkpoint import load_checkpoint, take_over
 from train.config import BankConfig
 from train.credits import Credit, read_credits
 from train.export import export_bank, parity_photos
@@ -42,15 +42,18 @@ def bank_run(folder: Path, config: BankConfig, team: Team) -> Run:
 
 
 def _take_over(start: Path, net: TransformNet, names: list[str]) -> tuple[Tensor, int]:
-    """Give `net` the weights of another run. Returns its vectors, the mean of all for new paintings, and its steps."""
+    """Give `net` those weights of another run that fit: `micro` can begin with much of `fast`.
+
+    Returns the vectors, the mean of all for new paintings, and for how many steps they were trained.
+    """
     state = load_checkpoint(start)
     if state is None:
         raise BadInputError(f"expected a checkpoint to start from, there is no {start}")
-    try:
-        net.load_state_dict(state["net"])
-        known = dict(zip(state["names"], state["vectors"].cpu(), strict=True))
-    except (KeyError, RuntimeError) as exc:
-        raise BadInputError(f"expected {start} to be of a bank with the net {net.name}, it is not") from exc
+    vectors = state.get("vectors")
+    if vectors is None or vectors.shape[1] != net.style_length:
+        raise BadInputError(f"expected {start} to be of a bank whose style vectors fit the net {net.name}, they do not")
+    take_over(net, state["net"])
+    known = dict(zip(state["names"], vectors.cpu(), strict=True))
     mean = torch.stack(list(known.values())).mean(0)
     return torch.stack([known.get(name, mean) for name in names]), state["step"] + state.get("before", 0)
 

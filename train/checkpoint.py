@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
-__all__ = ["load_checkpoint", "save_checkpoint"]
+__all__ = ["load_checkpoint", "save_checkpoint", "take_over"]
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -27,3 +29,12 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
         return None
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return state
+
+
+@torch.no_grad()
+def take_over(net: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Copy those of another net's weights that `net` has by name and shape: another scale, say, has another head."""
+    own = net.state_dict()
+    for name, weight in weights.items():
+        if name in own and own[name].shape == weight.shape:
+            own[name].copy_(weight)

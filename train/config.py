@@ -121,7 +121,7 @@ class BankConfig(TrainConfig):
     net: str = "fast"
     """One of NETS."""
     start: str = ""
-    """Checkpoint of another run of the same net to begin with its weights, and its vectors for the same paintings."""
+    """Checkpoint of another run: begin with its weights as far as they fit, and its vectors for the same paintings."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

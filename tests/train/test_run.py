@@ -209,5 +209,13 @@ def test_a_start_that_does_not_fit_is_named(pictures: Path, tmp_path: Path) -> N
         bank_run(tmp_path / "a", _config(pictures, start=str(tmp_path / "nothing.pt")), TEAM)
     _train(tmp_path / "b", _config(pictures, steps=4))
     start = str(tmp_path / "b" / "checkpoint.pt")
-    with pytest.raises(BadInputError, match="bank with the net fast"):
-        bank_run(tmp_path / "c", _config(pictures, start=start, net="fast"), TEAM)
+    with pytest.raises(BadInputError, match="fit the net johnson"):
+        bank_run(tmp_path / "c", _config(pictures, start=start, net="johnson"), TEAM)
+
+
+def test_a_net_begins_with_what_fits_of_another(pictures: Path, tmp_path: Path) -> None:
+    first = _train(tmp_path / "micro", _config(pictures, steps=4))
+    start = str(tmp_path / "micro" / "checkpoint.pt")
+    run = bank_run(tmp_path / "fast", _config(pictures, start=start, net="fast"), TEAM)
+    torch.testing.assert_close(run.net.head.weight, first.net.head.weight)
+    assert torch.equal(run.vectors, first.vectors)

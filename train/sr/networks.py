@@ -7,7 +7,6 @@ the plain net costs, and the plain net that is exported computes the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from fractions import Fraction
 
 import torch
@@ -19,7 +18,7 @@ from train.sr.config import SrConfig
 from train.sr.johnson import JohnsonUpscaleNet
 from train.subpixels import even_bias, even_weight
 
-__all__ = ["BranchedConv", "UpscaleNet", "collapsed", "sr_network", "take_over"]
+__all__ = ["BranchedConv", "UpscaleNet", "collapsed", "sr_network"]
 
 _EDGES = (
     ((1.0, 0.0, -1.0), (2.0, 0.0, -2.0), (1.0, 0.0, -1.0)),
@@ -108,15 +107,6 @@ def sr_network(config: SrConfig) -> UpscaleNet | JohnsonUpscaleNet:
     if config.net == "johnson":
         return JohnsonUpscaleNet(config.scale)
     return UpscaleNet(config.scale, config.width, config.depth, even=config.mode == "perceptual")
-
-
-@torch.no_grad()
-def take_over(net: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Copy those weights of another run's net that `net` has by name and shape: another scale has another head."""
-    own = net.state_dict()
-    for name, weight in weights.items():
-        if name in own and own[name].shape == weight.shape:
-            own[name].copy_(weight)
 
 
 def collapsed(net: UpscaleNet) -> UpscaleNet:

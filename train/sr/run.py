@@ -18,13 +18,13 @@ import torch
 from torch import Tensor, nn
 
 from engines.errors import BackendError, BadInputError
-from train.checkpoint import load_checkpoint, save_checkpoint
+from train.checkpoint import load_checkpoint, save_checkpoint, take_over
 from train.journal import Journal
 from train.sr.adversary import maker_loss
 from train.sr.checks import mean_psnr
 from train.sr.config import SrConfig
 from train.sr.degradation import degraded
-from train.sr.networks import sr_network, take_over
+from train.sr.networks import sr_network
 from train.sr.objective import SrTerms, feature_loss, pixel_loss
 from train.sr.pairs import read_pairs
 from train.sr.patches import EDGE, Patches
