@@ -96,12 +96,13 @@ def measure(methods: Sequence[Method], sets: dict[str, Path], scale: int, judges
     """Scores of each method on each set; `scale` pixels of border do not count."""
     for dataset, folder in sets.items():
         pairs = sorted(read_pairs(folder, scale), key=lambda pair: pair[0].shape)  # one engine a size
-        for method in methods:
-            rows = []
-            for made, (_, high) in zip(method.run([low for low, _ in pairs]), pairs, strict=True):
-                distances = [judge.distance(made, high) for judge in judges]
-                rows.append([psnr(made, high, scale), ssim(made, high, scale), *distances])
-            means = np.mean(rows, axis=0).tolist()
+        lows = [low for low, _ in pairs]
+        figures = []  # pictures, methods, PSNR and SSIM and distances
+        for (_, high), *made in zip(pairs, *(method.run(lows) for method in methods), strict=True):
+            distances = [judge.distances(made, high) for judge in judges]
+            rows = [[psnr(one, high, scale), ssim(one, high, scale)] for one in made]
+            figures.append([[*row, *of_it] for row, *of_it in zip(rows, *distances, strict=True)])
+        for method, means in zip(methods, np.mean(figures, axis=0).tolist(), strict=True):
             yield Score(
                 method=method.name,
                 dataset=dataset,

@@ -14,10 +14,11 @@ def even_weight(weight: Tensor, factor: int) -> Tensor:
     becomes the mean of its pixel's, for every input channel: a flat area stays flat, without the grid that such heads
     learn (Odena et al. 2016). Shapes inside the k*k taps are left to the training.
     """
-    means = weight.mean((2, 3), keepdim=True).unflatten(0, (-1, factor**2))
-    return weight + (means.mean(1, keepdim=True) - means).flatten(0, 1)
+    means = weight.mean((2, 3)).view(-1, factor**2, weight.shape[1])
+    more = (means.mean(1, keepdim=True) - means).flatten(0, 1)
+    return weight + more[:, :, None, None]
 
 
 def even_bias(bias: Tensor, factor: int) -> Tensor:
     """The same for the bias, `(channels * factor**2,)`."""
-    return bias.unflatten(0, (-1, factor**2)).mean(1, keepdim=True).expand(-1, factor**2).flatten()
+    return bias.view(-1, factor**2).mean(1).repeat_interleave(factor**2)
