@@ -2,140 +2,183 @@
 
     python -m benchmarks.gpu_check
 
-It runs `pytest -m gpu`, then times every GPU backend that can run here, and writes results/gpu-NAME.json after each
-step, so that a run that is cut short keeps what it has. Not yet run on a GPU.
+Every step is a process of its own with a time limit: whatever a step does, those before it are written and those after
+it run. results/gpu-NAME.json, with the machine and the versions, is written anew after each. Not yet run on a GPU.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
-from benchmarks.gpu_floor import cost_of
 from benchmarks.machine import write_result
-from engines.backends import open_engine, reports
-from engines.contract import Engine, EngineOptions
+from engines.backends import reports
 from engines.errors import RtStyleError
-from engines.library import Library
-from engines.nvidia.agreement import trial_pictures, trial_style
+from engines.library import DEFAULT_NET, Library
 from engines.nvidia.driver import find_gpu
 
-__all__ = ["main"]
+__all__ = ["Step", "main", "run_step", "steps_for"]
 
 _BACKENDS = ("tensorrt-rtx", "tensorrt", "torch")
-_SIZES = ((1280, 720), (1920, 1080))
-_FRAMES_S = 3.0
-"""How long each rate is measured."""
+_SIZES = {"style": ("1280x720", "1920x1080"), "upscale": ("480x270",)}
+"""By the kind of a net."""
+_TESTS_S = 270.0
+_STEP_S = 120.0
+_REFUSED = 2
+"""The exit code of rtstyle for what cannot be done here."""
+_SHORTEST_S = 10.0
+"""With less time left than this no step is begun."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """Something to run."""
+
+    label: str
+    command: tuple[str, ...]
+    """Arguments for Python."""
+    limit_s: float = _STEP_S
+    lines: int = 0
+    """How many of the last lines of its output are kept, for a step that does not print a JSON object."""
+    may_be_missing: bool = False
+    """An error means that the GPU lacks something, and is no failure."""
 
 
 def main(
-    minutes: Annotated[float, typer.Option(help="Stop starting new steps after this long.")] = 9.5,
-    tests: Annotated[bool, typer.Option(help="Run pytest -m gpu first.")] = True,
+    minutes: Annotated[float, typer.Option(help="End after this long.")] = 9.5,
+    tests: Annotated[bool, typer.Option(help="Run pytest -m gpu, too.")] = True,
 ) -> None:
     """Run all that needs a GPU and write the results. Exit code 2 without a GPU, 1 where a test or a step failed."""
     deadline = time.monotonic() + 60 * minutes
     try:
         gpu = find_gpu()
     except RtStyleError as error:
-        typer.echo(f"rtstyle: {error}", err=True)
+        typer.echo(f"rtstyle: nothing to check: {error}", err=True)
         raise typer.Exit(2) from error
     name = "gpu-" + re.sub(r"[^a-z0-9]+", "-", gpu.name.lower()).strip("-")
+    found = reports()
     figures: dict[str, Any] = {
         "gpu": {"name": gpu.name, "target": gpu.target, "memory_mb": gpu.memory >> 20, "cuda": gpu.driver},
-        "backends": {report.name: report.text for report in reports()},
-        "rates": [],
+        "backends": {report.name: report.text for report in found},
+        "steps": [],
         "failures": [],
     }
-    if tests:
-        figures["tests"] = _tests(0.6 * 60 * minutes)
-        if figures["tests"]["exit_code"]:
-            figures["failures"].append("pytest -m gpu")
-        write_result(name, figures)
-    with tempfile.TemporaryDirectory() as cache:
-        for step in _steps():
-            if time.monotonic() > deadline:
-                figures["failures"].append(f"no time left for {step}")
-                continue
-            try:
-                figures["rates"].append(_rates(*step, Path(cache)))
-            except RtStyleError as error:
-                figures["failures"].append(f"{step}: {error}")
+    usable = [report.name for report in found if report.usable and report.name in _BACKENDS]
+    if not usable:
+        figures["failures"].append("no backend can use this GPU: see backends")
+    write_result(name, figures)
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "RTSTYLE_CACHE": str(Path(folder) / "cache")}
+        for step in steps_for(usable, Path(folder), tests=tests):
+            done = run_step(step, deadline, environment)
+            typer.echo(
+                f"{step.label}: {done.get('failure') or done.get('missing') or 'done'} ({done['seconds']:.0f} s)"
+            )
+            figures["steps"].append(done)
+            if "failure" in done:
+                figures["failures"].append(f"{step.label}: {done['failure']}")
             write_result(name, figures)
     typer.echo(f"written: {write_result(name, figures)}")
-    for failure in figures["failures"]:
-        typer.echo(f"failed: {failure}")
     if figures["failures"]:
         raise typer.Exit(1)
 
 
-def _steps() -> list[tuple[str, str, tuple[int, int]]]:
-    """(backend, net, size): what can run here, the most wanted first."""
-    usable = {report.name for report in reports() if report.usable}
-    nets = list(Library().nets())
-    return [(backend, net, size) for net in nets for size in _SIZES for backend in _BACKENDS if backend in usable]
+def steps_for(usable: list[str], folder: Path, *, tests: bool) -> Iterator[Step]:
+    """What is to be run, the most wanted first: a first figure, the tests, all figures, whole commands."""
+    rates = list(_rates(usable))
+    yield from rates[: len(usable)]
+    if tests:
+        command = ("-m", "pytest", "-m", "gpu", "-v", "-rfE", "--durations=10", "-p", "no:cacheprovider")
+        yield Step(label="pytest -m gpu", command=command, limit_s=_TESTS_S, lines=80)
+    if usable:
+        yield from _whole_commands(usable[0], folder)
+    yield from rates[len(usable) :]
 
 
-def _tests(timeout_s: float) -> dict[str, Any]:
-    command = [sys.executable, "-m", "pytest", "-m", "gpu", "-rs", "--durations=10"]
+def _rates(usable: list[str]) -> Iterator[Step]:
+    """Bare engines: the default net before the others, every backend at a size before the next size."""
+    library = Library()
+    for net in sorted(library.nets(), key=lambda name: name != DEFAULT_NET):
+        for size in _SIZES[library.net(net).spec.kind]:
+            for backend in usable:
+                label = f"{backend} {net} {size}"
+                yield Step(label=label, command=("-m", "benchmarks.gpu_step", backend, net, size))
+
+
+def _whole_commands(backend: str, folder: Path) -> Iterator[Step]:
+    """`rtstyle cam` against the bare engine, and `rtstyle video` with every pair of decoder and encoder."""
+    bench = ("bench", "fps", "--backend", backend, "--size", "1280x720", "--rounds", "1", "--json")
+    yield Step(label=f"bench fps {backend}", command=("-m", "rtstyle", *bench))
+    clip = folder / "clip.mp4"
+    yield Step(label="make a clip", command=("-m", "benchmarks.gpu_clip", str(clip)), lines=1)
+    for decoder in ("cpu", "cuda"):
+        for codec in ("h264", "h264_nvenc", "hevc_nvenc"):
+            chosen = ("--backend", backend, "--decoder", decoder, "--codec", codec, "--json", "--force")
+            yield Step(
+                label=f"video {decoder} {codec}",
+                command=("-m", "rtstyle", "video", str(clip), str(folder / "out.mp4"), *chosen),
+                may_be_missing=codec != "h264",  # data-centre cards have no encoder
+            )
+
+
+def run_step(step: Step, deadline: float, environment: dict[str, str] | None = None) -> dict[str, Any]:
+    """Run a step to its end, its limit or the deadline (of time.monotonic), whichever is first. Never raises.
+
+    Returns label, seconds, and `result` (what it printed as JSON) or `end` (last lines), and why it failed as
+    `failure`, or as `missing` where a part of the GPU may be.
+    """
     began = time.monotonic()
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout_s)  # noqa: S603
-        code, output = done.returncode, done.stdout
-    except subprocess.TimeoutExpired as error:
-        code, output = 124, (error.stdout or b"").decode(errors="replace")
-    typer.echo(output)
-    return {"exit_code": code, "seconds": round(time.monotonic() - began, 1), "end": output.splitlines()[-40:]}
+    limit_s = min(step.limit_s, deadline - began)
+    done: dict[str, Any] = {"label": step.label, "seconds": 0.0}
+    if limit_s < _SHORTEST_S:
+        return {**done, "failure": "no time was left for it"}
+    with tempfile.TemporaryFile("w+") as told, tempfile.TemporaryFile("w+") as complaints:
+        try:
+            process = subprocess.run(  # noqa: S603 (our own commands)
+                [sys.executable, *step.command],
+                stdout=told,
+                stderr=complaints,
+                env=environment,
+                check=False,
+                timeout=limit_s,
+            )
+            code: int | None = process.returncode
+        except subprocess.TimeoutExpired:
+            code = None
+        except OSError as error:
+            return {**done, "failure": f"cannot be started: {error}"}
+        output, errors = (_text(file) for file in (told, complaints))
+    done["seconds"] = round(time.monotonic() - began, 1)
+    if step.lines:
+        done["end"] = output.splitlines()[-step.lines :]
+    else:
+        try:
+            done["result"] = json.loads(output)
+        except ValueError:
+            done["end"] = [*output.splitlines()[-10:], *errors.splitlines()[-10:]]
+    if code is None:
+        done["failure"] = f"not done after {limit_s:.0f} s"
+    elif code or ("result" not in done and not step.lines):
+        last = next((line for line in reversed(errors.splitlines()) if line.strip()), "no reason was given")
+        how = "missing" if step.may_be_missing and code == _REFUSED else "failure"
+        done[how] = f"exit code {code}: {last.removeprefix('rtstyle: ')}"
+    return done
 
 
-def _rates(backend: str, net_name: str, size: tuple[int, int], cache: Path) -> dict[str, Any]:
-    net = Library().net(net_name)
-    cost = cost_of(net, size)
-    row: dict[str, Any] = {"backend": backend, "net": net_name, "size": list(size)}
-    row |= {"gigamacs": round(cost.gigamacs, 2), "megabytes": round(cost.megabytes, 1)}
-    for label in ("first_start_s", "second_start_s"):
-        began = time.perf_counter()
-        with open_engine(net, size, backend=backend, options=EngineOptions(cache=cache)) as engine:
-            engine.submit(trial_pictures(size)[3], trial_style(net))
-            engine.collect()
-            row[label] = round(time.perf_counter() - began, 2)
-    for depth in (1, 2, 3):
-        with open_engine(net, size, backend=backend, options=EngineOptions(cache=cache, depth=depth)) as engine:
-            row[f"depth_{depth}"] = _rate(engine, trial_pictures(size)[3], trial_style(net))
-    typer.echo(f"{backend} {net_name} {size[0]}x{size[1]}: {row}")
-    gpu_ms = row["depth_1"]["stages_ms"]["compute"]
-    row["achieved"] = {
-        "gigabytes_per_s": round(cost.megabytes / gpu_ms, 1),
-        "teraflops": round(2 * cost.gigamacs / gpu_ms, 2),
-    }
-    return row
-
-
-def _rate(engine: Engine, frame: np.ndarray, style: np.ndarray | None) -> dict[str, Any]:
-    """Frames a second from numpy to numpy, GPU time of each stage, and how much of it overlapped."""
-    stages: list[dict[str, float]] = []
-    width, height = engine.spec.output_size
-    out = np.empty((height, width, 3), np.uint8)
-    for _ in range(engine.depth):
-        engine.submit(frame, style)
-    frames, began = 0, time.perf_counter()
-    while time.perf_counter() - began < _FRAMES_S:
-        engine.collect(out)
-        stages.append(engine.stages_ms())  # type: ignore[attr-defined]
-        engine.submit(frame, style)
-        frames += 1
-    wall_ms = 1e3 * (time.perf_counter() - began)
-    medians = {key: round(statistics.median(stage[key] for stage in stages), 3) for key in stages[0]}
-    total_ms = sum(sum(stage.values()) for stage in stages)
-    return {"fps": round(1e3 * frames / wall_ms, 1), "stages_ms": medians, "overlap": round(total_ms / wall_ms, 2)}
+def _text(file: Any) -> str:
+    file.seek(0)
+    return str(file.read())
 
 
 if __name__ == "__main__":

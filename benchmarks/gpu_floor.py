@@ -21,7 +21,8 @@ from engines.ring import padded_size
 
 __all__ = ["CARDS", "Card", "Cost", "cost_of", "floor_ms", "main"]
 
-SIZES = ((640, 480), (1280, 720), (1920, 1080))
+SIZES = {"style": ((640, 480), (1280, 720), (1920, 1080)), "upscale": ((480, 270), (640, 360))}
+"""(width, height) of the frames, by the kind of the net."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +35,12 @@ class Card:
 
 
 CARDS = {
-    "RTX 4090": Card(gigabytes_per_s=1008, teraflops=165),
-    "RTX 3060": Card(gigabytes_per_s=360, teraflops=25.6),
+    # NVIDIA Ada GPU Architecture, appendix A: 384 bits at 21 Gbps; "Peak FP16 Tensor TFLOPS with FP32 Accumulate"
+    "RTX 4090": Card(gigabytes_per_s=1008, teraflops=165.2),
+    # GeForce RTX 3060 12 GB: 192 bits at 15 Gbps. No such figure is published: 28 SMs at 1.777 GHz with the 512
+    # operations a clock of each that the GA102 whitepaper's 71 TFLOPS of the RTX 3090 (82 SMs, 1.695 GHz) come to
+    "RTX 3060": Card(gigabytes_per_s=360, teraflops=25.5),
+    # NVIDIA H200 data sheet, SXM: 4.8 TB/s; 1979 TFLOPS of FP16 with sparsity, half of it without
     "H200": Card(gigabytes_per_s=4800, teraflops=989),
 }
 
@@ -77,7 +82,7 @@ def main() -> None:
     library = Library()
     typer.echo("net, size: GMAC, MB a frame; floor in ms by bytes / by operations (computed, not measured)")
     for name in library.nets():
-        for size in SIZES:
+        for size in SIZES[library.net(name).spec.kind]:
             cost = cost_of(library.net(name), size)
             floors = [f"{card} {b:.2f} / {o:.2f}" for card, (b, o) in ((c, floor_ms(cost, CARDS[c])) for c in CARDS)]
             label = f"{name} {size[0]}x{size[1]}"

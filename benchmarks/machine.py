@@ -9,18 +9,32 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
+from benchmarks.gpus import gpu_names
+
 __all__ = ["RESULTS", "machine_facts", "write_result"]
 
 RESULTS = Path(__file__).parent / "results"
-_PACKAGES = ("rtstyle", "openvino", "onnxruntime", "torch", "av", "opencv-python", "numpy")
+_PACKAGES = (
+    "rtstyle",
+    "openvino",
+    "onnxruntime",
+    "tensorrt",
+    "tensorrt-rtx",
+    "torch",
+    "av",
+    "opencv-python",
+    "numpy",
+)
 
 
 def machine_facts() -> dict[str, object]:
-    """Processor, cores, system, versions and date, as JSON values."""
+    """Processor, cores, GPUs if any, system, versions and date, as JSON values."""
+    gpus = gpu_names()
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         "cpu": _cpu(),
         "cores": os.cpu_count(),
+        **({"gpus": gpus} if gpus else {}),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "packages": {name: version for name in _PACKAGES if (version := _version(name))},

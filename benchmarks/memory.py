@@ -19,7 +19,19 @@ def memory_over_frames(frames: int = 20_000, *, early: int = 1000, size: str = "
 
     The frames are counted by time: the run's own rate says when `early` had passed.
     """
-    command = [sys.executable, "-m", "rtstyle", "cam", "--source", "test-pattern", "--size", size, "--headless"]
+    command = [
+        sys.executable,
+        "-m",
+        "rtstyle",
+        "cam",
+        "--net",
+        "fast",
+        "--source",
+        "test-pattern",
+        "--size",
+        size,
+        "--headless",
+    ]
     command += ["--frames", str(frames), "--json"]
     samples: list[tuple[float, float]] = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 (our own command)

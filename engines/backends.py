@@ -15,7 +15,17 @@ from engines.errors import BackendError, BadInputError, MissingPackageError
 from engines.names import nearest
 from engines.net_file import NetFile
 
-__all__ = ["AUTO", "BACKENDS", "BackendReport", "cache_folder", "open_engine", "reports"]
+__all__ = [
+    "AUTO",
+    "BACKENDS",
+    "BUILT",
+    "BackendReport",
+    "cache_folder",
+    "must_build",
+    "open_engine",
+    "reports",
+    "usable_backend",
+]
 
 AUTO = "auto"
 
@@ -27,6 +37,8 @@ BACKENDS = {
     "onnxruntime": "engines.onnxruntime_backend",
 }
 """Module by name, in the order in which `auto` tries them."""
+BUILT = ("tensorrt", "tensorrt-rtx")
+"""Those that may have to build for a minute."""
 
 
 class _Backend(Protocol):
@@ -59,21 +71,50 @@ def open_engine(
     Raises BadInputError for an unknown name, MissingPackageError, BackendError.
     """
     options = options or EngineOptions()
+    name = _first_usable().name if backend == AUTO else _known(backend)
+    return _load(name).open_engine(net, size, options)
+
+
+def usable_backend(backend: str = AUTO) -> BackendReport:
+    """The backend that `open_engine` would take, and what it would run on.
+
+    Raises BadInputError for an unknown name, MissingPackageError or BackendError where it cannot run here.
+    """
     if backend == AUTO:
-        found = reports()
-        usable = [report.name for report in found if report.usable]
-        if not usable:
-            raise BackendError("no backend can run here: " + "; ".join(f"{r.name}: {r.text}" for r in found))
-        backend = usable[0]
-    elif backend not in BACKENDS:
-        raise BadInputError(f"no backend is called {backend!r}{nearest(backend, [AUTO, *BACKENDS])}")
-    return _load(backend).open_engine(net, size, options)
+        return _first_usable()
+    return BackendReport(name=backend, usable=True, text=_load(_known(backend)).describe())
+
+
+def must_build(backend: str, net: NetFile, size: tuple[int, int], options: EngineOptions) -> bool:
+    """Whether `open_engine` would build for a minute first, as TensorRT does where it has no engine for this yet.
+
+    Raises BackendError or MissingPackageError where the backend cannot run here.
+    """
+    if backend not in BUILT:
+        return False
+    from engines.nvidia.open import is_built
+
+    return not is_built(backend, net, size, options)
 
 
 def cache_folder() -> Path:
     """Where compiled nets are kept: RTSTYLE_CACHE, or the user's cache folder."""
     named = os.environ.get("RTSTYLE_CACHE")
     return Path(named) if named else platformdirs.user_cache_path("rtstyle", appauthor=False)
+
+
+def _first_usable() -> BackendReport:
+    found = reports()
+    usable = next((report for report in found if report.usable), None)
+    if usable is None:
+        raise BackendError("no backend can run here: " + "; ".join(f"{r.name}: {r.text}" for r in found))
+    return usable
+
+
+def _known(backend: str) -> str:
+    if backend not in BACKENDS:
+        raise BadInputError(f"no backend is called {backend!r}{nearest(backend, [AUTO, *BACKENDS])}")
+    return backend
 
 
 def _load(name: str) -> _Backend:

@@ -49,8 +49,10 @@ class StyleFileError(BadInputError):
 class MissingPackageError(RtStyleError):
     """An optional package is needed and not installed."""
 
-    def __init__(self, what: str, package: str, *, extra: str) -> None:
-        super().__init__(f'{what} needs the package {package}: pip install "rtstyle[{extra}]"')
+    def __init__(self, what: str, package: str, *, extra: str | None) -> None:
+        """extra: what brings the package; None for one that came with rtstyle and was taken out."""
+        wanted = package if extra is None else f'"rtstyle[{extra}]"'
+        super().__init__(f"{what} needs the package {package}: pip install {wanted}")
 
 
 class BackendError(RtStyleError):

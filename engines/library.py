@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 import platformdirs
@@ -51,6 +52,10 @@ class Library:
             path.stem: path for folder in reversed(self._folders) for path in sorted((folder / net).glob("*" + _STYLE))
         }
         return dict(sorted(found.items()))
+
+    def nets_with(self, styles: Collection[str]) -> list[str]:
+        """Names of all nets that have styles of all these names, the default net first; none for paths of files."""
+        return [name for name in self.nets() if self.styles(name).keys() >= set(styles)]
 
     def net(self, name: str) -> NetFile:
         """A net by its name, or by the path of its file. Raises BadInputError for an unknown one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from engines.errors import BadInputError
 from engines.library import Library
 from engines.net_file import NetFile
 
-__all__ = ["DEFAULT_STYLE", "Look", "blend", "look", "parse_blend"]
+__all__ = ["AUTO_NET", "DEFAULT_STYLE", "Look", "blend", "look", "looks", "parse_blend"]
 
+AUTO_NET = "auto"
+"""After --net: any net that has the style. A net file of that name can be asked for by its path."""
 DEFAULT_STYLE = "udnie"
 
 
@@ -29,25 +32,53 @@ class Look:
 
 
 def look(text: str | None = None, *, net: str | None = None, library: Library | None = None) -> Look:
-    """Find the net and the vector for `NAME`, `NAME:WEIGHT,NAME:WEIGHT`, or paths of style or net files.
+    """The first of `looks`: the net is `net`, or the first that has all the styles. Raises BadInputError."""
+    return next(looks(text, net=net, library=library))
 
-    Weights are positive and are divided by their sum. Without `net`, the net is the first that has the (first) style.
-    Without `text`, it is `udnie`, or the first style of `net`. Raises BadInputError.
+
+def looks(
+    text: str | None = None,
+    *,
+    net: str | None = None,
+    library: Library | None = None,
+    notice: Callable[[str], None] | None = None,
+) -> Iterator[Look]:
+    """Nets and vectors for `NAME`, `NAME:WEIGHT,NAME:WEIGHT`, or paths of style or net files; each is read when asked.
+
+    Weights are positive and are divided by their sum. Without `net`, or with `auto`, there is a look for each net that
+    has all the styles, the default net first; one that cannot be used, other than the first, is left out with a
+    notice. Without `text`, it is `udnie`, or the first style of `net`. Raises BadInputError at the first one.
     """
     library = library or Library()
-    file = library.net(net) if net is not None else None
-    parts = parse_blend(text) if text is not None else {_default_style(file, library): 1.0}
-    first = next(iter(parts))
-    file = file or library.net_of(first)
-    label = first if text is None else text
-    if file.spec.kind != "style":
-        raise BadInputError(f"net {file.spec.name} is for {file.spec.kind}, expected one that paints")
-    if not file.spec.style_length:
-        if len(parts) > 1 or (first != file.spec.name and Path(first) != file.path):
-            raise BadInputError(f"net {file.spec.name} has one style only, its own: got --style {text}")
-        return Look(label=label, net=file, vector=None)
-    vectors = [library.style(name, file).vector for name in parts]
-    return Look(label=label, net=file, vector=blend(vectors, list(parts.values())))
+    given = library.net(net) if net not in (None, AUTO_NET) else None
+    parts = parse_blend(text) if text is not None else {_default_style(given, library): 1.0}
+    label = next(iter(parts)) if text is None else text
+    if given is not None:
+        yield _look_of(given, parts, label, library)
+        return
+    names = library.nets_with(parts)
+    first = library.net(names[0]) if names else library.net_of(next(iter(parts)))
+    yield _look_of(first, parts, label, library)
+    for name in names[1:]:
+        try:
+            found = _look_of(library.net(name), parts, label, library)
+        except BadInputError as error:
+            if notice is not None:
+                notice(f"net {name} is left out: {error}")
+            continue
+        yield found
+
+
+def _look_of(net: NetFile, parts: Mapping[str, float], label: str, library: Library) -> Look:
+    if net.spec.kind != "style":
+        raise BadInputError(f"net {net.spec.name} is for {net.spec.kind}, expected one that paints")
+    if not net.spec.style_length:
+        first = next(iter(parts))
+        if len(parts) > 1 or (first != net.spec.name and Path(first) != net.path):
+            raise BadInputError(f"net {net.spec.name} has one style only, its own: got --style {label}")
+        return Look(label=label, net=net, vector=None)
+    vectors = [library.style(name, net).vector for name in parts]
+    return Look(label=label, net=net, vector=blend(vectors, list(parts.values())))
 
 
 def _default_style(net: NetFile | None, library: Library) -> str:

@@ -1,38 +1,59 @@
-"""Running the measuring graphs of a tiled net: a tile goes in, the moments of one layer come out."""
+"""Running the measuring graphs of a tiled net: a tile goes in, the moments of one layer come out.
+
+Statistics must be those of the numbers that the painter computes with: measured in float32 and used in float16, they
+let flat pictures overflow (emulated: infinite after a few layers). GPU backends cannot run these graphs, so the CPU
+measures for them, in float32, and they paint such tiles in float32.
+"""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.contract import EngineSpec, Picture, StyleVector
+from engines.contract import EngineOptions, EngineSpec, Picture, StyleVector
 from engines.errors import BackendError
 from engines.quiet_openvino import openvino_module
 
 if TYPE_CHECKING:
     import openvino
 
-__all__ = ["Measure", "open_measure"]
+__all__ = ["Measure", "ON_A_GPU", "open_measure", "options_for_tiles"]
 
 Measure = Callable[[Picture, StyleVector, "NDArray[np.float32]"], "NDArray[np.float64]"]
 """(tile, style, window) to float64 `(2, channels)`: averages of x and of x * x, see GraphParts.moments.
 
 tile: uint8 `(h, w, 3)` RGB. style: float32, what `Statistics.packed` gives. window: float32 (4,)."""
 
+ON_A_GPU = ("tensorrt", "tensorrt-rtx", "torch")
+"""Backends that are measured for on the CPU."""
+_MEASURED = "f32"
 _FATAL_ONLY = 4
 
 
-def open_measure(model: bytes, painter: EngineSpec) -> Measure:
-    """Make a measuring graph ready for tiles of the size, on the backend and in the precision of the tiles' painter.
+def options_for_tiles(backend: str, options: EngineOptions) -> EngineOptions:
+    """The options for an engine that paints tiles with measured statistics. Raises BackendError."""
+    if backend not in ON_A_GPU:
+        return options
+    if options.precision not in (None, _MEASURED):
+        raise BackendError(
+            f"{backend} paints tiles in {_MEASURED}, got {options.precision}: leave the precision to it, use --tile 0, "
+            "or go on with --backend openvino"
+        )
+    return replace(options, precision=_MEASURED)
 
-    The statistics are those of the numbers that the painter computes with. Raises BackendError.
+
+def open_measure(model: bytes, painter: EngineSpec) -> Measure:
+    """Make a measuring graph ready for tiles of the size, in the precision of the tiles' painter. Raises BackendError.
+
+    painter: opened with `options_for_tiles`.
     """
     if painter.backend not in _BACKENDS:
-        able = " or ".join(sorted(_BACKENDS))
+        able = " or ".join(sorted(set(_BACKENDS) - set(ON_A_GPU)))
         raise BackendError(f"{painter.backend} cannot measure tiles yet: use --backend {able}, or --tile 0")
     try:
         return _BACKENDS[painter.backend](model, painter)
@@ -94,4 +115,5 @@ def _measured_with(run: Callable[[dict[str, NDArray[Any]]], NDArray[Any]], names
 _BACKENDS: dict[str, Callable[[bytes, EngineSpec], Measure]] = {
     "onnxruntime": _with_onnxruntime,
     "openvino": _with_openvino,
+    **dict.fromkeys(ON_A_GPU, _with_openvino),
 }

@@ -47,7 +47,7 @@ def _core() -> openvino.Core:
     try:
         openvino = openvino_module()
     except ImportError as error:
-        raise MissingPackageError("the openvino backend", "openvino", extra="openvino") from error
+        raise MissingPackageError("the openvino backend", "openvino", extra=None) from error
     core = openvino.Core()
     if _DEVICE not in core.available_devices:
         raise BackendError("openvino finds no CPU that it can use here: try --backend onnxruntime")

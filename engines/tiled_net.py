@@ -78,7 +78,7 @@ class TiledNet:
     """What `tiled_net` makes of a net."""
 
     painting: NetFile
-    """A net like any other; its style vector is `Statistics.packed`."""
+    """A net like any other, with a name of its own; its style vector is `Statistics.packed`."""
     channels: tuple[int, ...]
     """Channels of each normalised layer, in the order in which they are measured."""
     epsilons: tuple[float, ...] = field(repr=False)
@@ -109,7 +109,7 @@ def tiled_net(net: NetFile) -> TiledNet:
     model.graph.input.extend([*inputs, vector])
     measuring = tuple(_measuring_model(model, name) for name in measured)
     return TiledNet(
-        painting=net_from_model(model, replace(net.spec, style_length=length)),
+        painting=net_from_model(model, replace(net.spec, name=f"{net.spec.name}-tiles", style_length=length)),
         channels=channels,
         epsilons=epsilons,
         measuring=measuring,

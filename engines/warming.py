@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from engines.backends import AUTO, open_engine, reports
+from engines.backends import AUTO, BUILT, open_engine, reports
 from engines.contract import Engine, EngineOptions, EngineSpec, Picture, StyleVector
 from engines.errors import RtStyleError
 from engines.net_file import NetFile
@@ -17,31 +19,66 @@ from engines.net_file import NetFile
 if TYPE_CHECKING:
     from typing_extensions import Self  # typing.Self needs Python 3.11
 
-__all__ = ["WarmingEngine", "open_engine_at_once"]
+__all__ = ["BUILDING", "DONE", "FAILED", "Handover", "WarmingEngine", "open_engine_at_once"]
 
+BUILDING, DONE, FAILED = "building", "done", "failed"
 _log = logging.getLogger(__name__)
-_BUILT = ("tensorrt", "tensorrt-rtx")
-"""Backends that may have to build for a minute."""
 _MEANWHILE = "openvino"
+_NOT_ON_THE_CPU = ("f16",)
+_PATIENCE_S = 1.0
+"""How long somebody who closes an engine waits without being told what for."""
+_ONE_BUILD = threading.Lock()
+"""Two builds at once would spoil the times that each measures its kernels by."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handover:
+    """How far the way from an engine to a better one is."""
+
+    net: str
+    title: str
+    """What is to take over, in words."""
+    state: str
+    """BUILDING; DONE: the better one paints; FAILED: the first one goes on."""
+    seconds: float
+    """How long it has taken by now, or took until the better one was there or had failed."""
+    reason: str = ""
+    """Why it failed."""
+
+    @property
+    def line(self) -> str:
+        """One line for the viewer."""
+        if self.state == DONE:
+            return f"now on {self.title}, net {self.net}, after {self.seconds:.0f} s"
+        if self.state == FAILED:
+            return f"no {self.title} engine for net {self.net}, the CPU goes on: {self.reason}"
+        return f"{self.title} engine for net {self.net} is being built, the CPU paints: {self.seconds:.0f} s"
 
 
 def open_engine_at_once(
-    net: NetFile, size: tuple[int, int], *, backend: str = AUTO, options: EngineOptions | None = None
+    net: NetFile,
+    size: tuple[int, int],
+    *,
+    backend: str = AUTO,
+    options: EngineOptions | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Engine:
     """As `engines.backends.open_engine`, but with `auto` the CPU begins where the GPU's engine is still to be built.
 
-    A backend that is named is waited for: named means used. Raises what `open_engine` raises.
+    A backend that is named is waited for: named means used. `tell` gets a line at the beginning and at the end of the
+    hand-over, from any thread; without it the lines are logged. Raises what `open_engine` raises.
     """
     options = options or EngineOptions()
     chosen = next((report.name for report in reports() if report.usable), None) if backend == AUTO else None
-    if chosen not in _BUILT:
+    if chosen not in BUILT:
         return open_engine(net, size, backend=backend, options=options)
-    from engines.nvidia.open import is_built
+    from engines.nvidia.open import is_ready
+    from engines.nvidia.runtimes import runtime_facts
 
-    if is_built(chosen, net, size, options):
+    if is_ready(chosen, net, size, options):
         return open_engine(net, size, backend=chosen, options=options)
-    _log.warning("the CPU paints (%s) while %s builds an engine for this size", _MEANWHILE, chosen)
-    meanwhile = EngineOptions(depth=options.depth, threads=options.threads, cache=options.cache)
+    precision = None if options.precision in _NOT_ON_THE_CPU else options.precision
+    meanwhile = EngineOptions(precision=precision, depth=options.depth, threads=options.threads, cache=options.cache)
 
     def make(cancelled: threading.Event) -> Engine:
         built = EngineOptions(
@@ -49,7 +86,8 @@ def open_engine_at_once(
         )
         return open_engine(net, size, backend=chosen, options=built)
 
-    return WarmingEngine(open_engine(net, size, backend=_MEANWHILE, options=meanwhile), make)
+    first = open_engine(net, size, backend=_MEANWHILE, options=meanwhile)
+    return WarmingEngine(first, make, title=runtime_facts(chosen).title, tell=tell)
 
 
 class WarmingEngine:
@@ -59,18 +97,41 @@ class WarmingEngine:
     first goes on.
     """
 
-    def __init__(self, first: Engine, make: Callable[[threading.Event], Engine]) -> None:
-        """make: called in a thread of its own; its argument is set when nobody waits for it any more."""
+    def __init__(
+        self,
+        first: Engine,
+        make: Callable[[threading.Event], Engine],
+        *,
+        title: str,
+        tell: Callable[[str], None] | None = None,
+    ) -> None:
+        """make: called in a thread of its own; its argument is set when nobody waits for it any more.
+
+        title: what is made, in words. tell: as for `open_engine_at_once`.
+        """
         self._current, self._make = first, make
+        self._title, self._tell = title, tell or _log.warning
         self.spec: EngineSpec = first.spec
         self.depth = first.depth
         self._owners: deque[Engine] = deque()
         self._cancelled = threading.Event()
         self._lock = threading.Lock()
-        self._next: Engine | None = None  # guarded by the lock
+        self._next: Engine | None = None  # guarded by the lock, as the four below
+        self._began_s, self._ended_s = time.monotonic(), 0.0
+        self._state, self._reason = BUILDING, ""
         self._closed = False
+        self._tell(self.handover.line)
         self._maker = threading.Thread(target=self._run, name="rtstyle-warming", daemon=True)
         self._maker.start()
+
+    @property
+    def handover(self) -> Handover:
+        """How far it is. For any thread."""
+        with self._lock:
+            seconds = round((self._ended_s or time.monotonic()) - self._began_s, 1)
+            return Handover(
+                net=self.spec.net.name, title=self._title, state=self._state, seconds=seconds, reason=self._reason
+            )
 
     def submit(self, frame: Picture, style: StyleVector | None = None) -> None:
         if self._closed:
@@ -80,10 +141,7 @@ class WarmingEngine:
         with self._lock:
             better, self._next = self._next, None
         if better is not None:
-            before, self._current, self.spec = self._current, better, better.spec
-            if before not in self._owners:
-                before.close()
-            _log.warning("%s paints from here on, on %s", better.spec.backend, better.spec.device)
+            self._hand_over(better)
         self._current.submit(frame, style)
         self._owners.append(self._current)
 
@@ -103,7 +161,10 @@ class WarmingEngine:
             return
         self._closed = True
         self._cancelled.set()
-        self._maker.join()
+        self._maker.join(_PATIENCE_S)
+        if self._maker.is_alive():
+            self._tell(f"waiting for the build of the {self._title} engine to stop")
+            self._maker.join()
         engines = {id(engine): engine for engine in (*self._owners, self._current, self._next) if engine is not None}
         self._owners.clear()
         for engine in engines.values():
@@ -121,12 +182,34 @@ class WarmingEngine:
             if error is None:
                 raise
 
+    def _hand_over(self, better: Engine) -> None:
+        before, self._current, self.spec = self._current, better, better.spec
+        if before not in self._owners:
+            before.close()
+        with self._lock:
+            self._state = DONE
+        self._tell(self.handover.line)
+
     def _run(self) -> None:
+        """The maker's thread. Whatever it meets, the first engine goes on and the viewer is told."""
+        while not _ONE_BUILD.acquire(timeout=0.1):
+            if self._cancelled.is_set():
+                return
         try:
             better = self._make(self._cancelled)
         except RtStyleError as error:
-            if not self._cancelled.is_set():
-                _log.warning("no engine for the GPU, %s goes on: %s", self.spec.backend, error)
+            self._fail(str(error))
+        except Exception as error:  # a vendor's own: no reason to stop a picture that runs
+            self._fail(" ".join(f"{type(error).__name__}: {error}".split()))
+        else:
+            with self._lock:
+                self._next, self._ended_s = better, time.monotonic()
+        finally:
+            _ONE_BUILD.release()
+
+    def _fail(self, reason: str) -> None:
+        if self._cancelled.is_set():
             return
         with self._lock:
-            self._next = better
+            self._state, self._reason, self._ended_s = FAILED, reason, time.monotonic()
+        self._tell(self.handover.line)

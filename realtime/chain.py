@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from engines.backends import AUTO, open_engine
-from engines.contract import Engine, EngineOptions, EngineSpec, Picture
+from engines.contract import Engine, EngineOptions, Picture
 from engines.net_file import NetFile
+from engines.warming import open_engine_at_once
 from realtime.painter import Painter
 from realtime.recipe import check_upscaler
 
@@ -25,8 +26,11 @@ class Chain(Painter):
     def __init__(self, engine: Engine, upscaler: Engine) -> None:
         """`upscaler` takes frames of the size that `engine` gives."""
         super().__init__(engine)
-        self.specs: tuple[EngineSpec, ...] = (engine.spec, upscaler.spec)
         self._upscaler = upscaler
+
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        return (self.engine, self._upscaler)
 
     def collect(self) -> Picture:
         """Wait for the oldest frame's picture, uint8 `(h * scale, w * scale, 3)` RGB, and enlarge it."""
@@ -42,15 +46,25 @@ def open_painter(
     *,
     backend: str = AUTO,
     options: EngineOptions | None = None,
+    at_once: Callable[[str], None] | None = None,
 ) -> Iterator[Painter]:
-    """Engines for frames of `size` (width, height), and what runs them. Raises what `open_engine` raises."""
+    """Engines for frames of `size` (width, height), and what runs them. Raises what `open_engine` raises.
+
+    `at_once`: the CPU begins where an engine is still to be built for the GPU, and this is told about it, from any
+    thread (`engines.warming`). Without it such a build is waited for.
+    """
     check_upscaler(net, upscaler)
     options = options or EngineOptions()
+
+    def opened(net: NetFile, size: tuple[int, int], options: EngineOptions) -> Engine:
+        if at_once is None:
+            return open_engine(net, size, backend=backend, options=options)
+        return open_engine_at_once(net, size, backend=backend, options=options, tell=at_once)
+
     with ExitStack() as stack:
-        engine = stack.enter_context(open_engine(net, size, backend=backend, options=options))
+        engine = stack.enter_context(opened(net, size, options))
         if upscaler is None:
             yield Painter(engine)
             return
-        one = replace(options, depth=1)
-        second = open_engine(upscaler, engine.spec.output_size, backend=backend, options=one)
+        second = opened(upscaler, engine.spec.output_size, replace(options, depth=1))
         yield Chain(engine, stack.enter_context(second))

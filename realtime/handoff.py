@@ -6,6 +6,8 @@ import threading
 from collections import deque
 from typing import Generic, TypeVar
 
+from realtime.stats import now_ns
+
 __all__ = ["BoundedQueue", "Closed", "Mailbox"]
 
 T = TypeVar("T")
@@ -23,12 +25,18 @@ class BoundedQueue(Generic[T]):
         self._size = size
         self._closed = False
         self._changed = threading.Condition()
+        self.put_waited_ns = self.get_waited_ns = 0
+        """How long `put` has waited for room, and `get` for something. Written under the lock, read by anyone."""
 
     def put(self, item: T) -> None:
         """Raises Closed after `close` or `abort`."""
         with self._changed:
+            began_ns = 0
             while len(self._items) >= self._size and not self._closed:
+                began_ns = began_ns or now_ns()
                 self._changed.wait()
+            if began_ns:
+                self.put_waited_ns += now_ns() - began_ns
             if self._closed:
                 raise Closed
             self._items.append(item)
@@ -37,8 +45,12 @@ class BoundedQueue(Generic[T]):
     def get(self) -> T:
         """Raises Closed when nothing is left and nothing can come any more."""
         with self._changed:
+            began_ns = 0
             while not self._items and not self._closed:
+                began_ns = began_ns or now_ns()
                 self._changed.wait()
+            if began_ns:
+                self.get_waited_ns += now_ns() - began_ns
             if not self._items:
                 raise Closed
             item = self._items.popleft()

@@ -10,6 +10,7 @@ import numpy as np
 
 from engines.contract import Engine, EngineSpec, Picture, StyleVector
 from engines.errors import BadInputError
+from engines.warming import Handover, WarmingEngine
 
 __all__ = ["Painter", "Treatment", "mix"]
 
@@ -35,9 +36,22 @@ class Painter:
 
     def __init__(self, engine: Engine) -> None:
         self.engine, self.depth = engine, engine.depth
-        self.specs: tuple[EngineSpec, ...] = (engine.spec,)
-        """Of all engines that a frame goes through, in order."""
         self._waiting: deque[tuple[Picture, Treatment]] = deque()
+
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """All that a frame goes through, in order."""
+        return (self.engine,)
+
+    @property
+    def specs(self) -> tuple[EngineSpec, ...]:
+        """What they are now: an engine that warms up becomes another, of the same sizes."""
+        return tuple(engine.spec for engine in self.engines)
+
+    @property
+    def handovers(self) -> tuple[Handover, ...]:
+        """Of those that warm up, or have. For any thread."""
+        return tuple(engine.handover for engine in self.engines if isinstance(engine, WarmingEngine))
 
     @property
     def in_flight(self) -> int:

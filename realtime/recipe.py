@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from engines.contract import EngineSpec
 from engines.errors import BadInputError
 from engines.library import Library
-from engines.look import Look, look
+from engines.look import AUTO_NET, Look, looks
 from engines.net_file import NetFile
 from engines.upscalers import upscaler
 from realtime.painter import Treatment
 
-__all__ = ["Recipe", "check_upscaler", "joined", "recipe"]
+__all__ = ["Recipe", "check_upscaler", "joined", "recipe", "recipes"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,22 +45,52 @@ def recipe(
     always_paint: bool = False,
     library: Library | None = None,
 ) -> Recipe:
-    """Find the nets. `sr` without `style` only enlarges, unless `always_paint` asks for the default style then.
+    """The first of `recipes`: where there is no deadline, the default net paints unless only others have the style."""
+    return next(
+        recipes(
+            style,
+            net=net,
+            strength=strength,
+            keep_colors=keep_colors,
+            sr=sr,
+            sr_mode=sr_mode,
+            always_paint=always_paint,
+            library=library,
+        )
+    )
 
-    Raises BadInputError, also for settings that would have no effect.
+
+def recipes(
+    style: str | None = None,
+    *,
+    net: str | None = None,
+    strength: float = 1.0,
+    keep_colors: bool = False,
+    sr: int | None = None,
+    sr_mode: str | None = None,
+    always_paint: bool = False,
+    library: Library | None = None,
+    notice: Callable[[str], None] | None = None,
+) -> Iterator[Recipe]:
+    """Find the nets: one recipe for each net that can paint the style, in the order of `looks`, read when asked for.
+
+    `sr` without `style` only enlarges, unless `always_paint` asks for the default style then. Raises BadInputError at
+    the first one, also for settings that would have no effect.
     """
+    net = None if net == AUTO_NET else net
     if sr is None and sr_mode is not None:
         raise BadInputError(f"the mode {sr_mode!r} is that of an upscaler: say with --sr how much to enlarge, too")
     if sr is not None and style is None and not always_paint:
         _check_nothing_to_mix(net=net, strength=strength, keep_colors=keep_colors)
-        return Recipe(net=upscaler(sr, sr_mode, library=library), treatment=Treatment())
-    found = look(style, net=net, library=library)
-    return Recipe(
-        net=found.net,
-        treatment=Treatment(vector=found.vector, strength=strength, keep_colors=keep_colors),
-        upscaler=None if sr is None else upscaler(sr, sr_mode, library=library),
-        look=found,
-    )
+        yield Recipe(net=upscaler(sr, sr_mode, library=library), treatment=Treatment())
+        return
+    for found in looks(style, net=net, library=library, notice=notice):
+        yield Recipe(
+            net=found.net,
+            treatment=Treatment(vector=found.vector, strength=strength, keep_colors=keep_colors),
+            upscaler=None if sr is None else upscaler(sr, sr_mode, library=library),
+            look=found,
+        )
 
 
 def check_upscaler(net: NetFile, upscaler: NetFile | None) -> None:

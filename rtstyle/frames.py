@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from types import TracebackType
@@ -14,7 +15,9 @@ import numpy as np
 from engines.backends import AUTO, cache_folder
 from engines.contract import EngineOptions, Picture
 from engines.errors import BadInputError
+from realtime.auto_net import choose
 from realtime.chain import open_painter
+from realtime.net_choice import NetChoice
 from realtime.painter import Painter
 from realtime.pictures.chain import PictureChain
 from realtime.pictures.paint import TILE_SIDE, WHOLE_UP_TO
@@ -34,8 +37,21 @@ class Frames:
     Use it in a `with` block, or call `close`.
     """
 
-    def __init__(self, recipe: Recipe, *, backend: str = AUTO, precision: str | None = None) -> None:
-        self._recipe, self._backend = recipe, backend
+    def __init__(
+        self,
+        recipes: Sequence[Recipe],
+        *,
+        fps: float | None = None,
+        backend: str = AUTO,
+        precision: str | None = None,
+    ) -> None:
+        """recipes: the first is followed; with `fps`, the best that keeps this rate at the size that comes."""
+        if fps is not None and not 0 < fps < math.inf:
+            raise BadInputError(f"a rate is above 0 frames a second, got {fps}")
+        self._recipes, self._fps, self._backend = recipes, fps, backend
+        self._recipe = recipes[0]
+        self.choice: NetChoice | None = None
+        """Why the net that paints now was taken, where several could keep a rate or not."""
         self._options = EngineOptions(precision=precision, cache=cache_folder())
         self._painter: Painter | None = None
         self._engines = ExitStack()
@@ -97,6 +113,17 @@ class Frames:
     def _painter_for(self, size: tuple[int, int]) -> Painter:
         if self._painter is None or self._painter.size != size:
             self._close_painter()
+            if self._fps is not None:
+                self._recipe, self.choice = choose(
+                    self._recipes,
+                    size,
+                    fps=self._fps,
+                    backend=self._backend,
+                    options=self._options,
+                    notice=logger.warning,
+                )
+                if self.choice is not None:
+                    logger.info(self.choice.line())
             self._painter = self._engines.enter_context(
                 open_painter(
                     self._recipe.net, self._recipe.upscaler, size, backend=self._backend, options=self._options

@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from engines.atomic import read_whole
-from engines.errors import BadInputError, MissingPackageError
+from engines.errors import BadInputError, MissingPackageError, NetFileError
 from engines.import_onnx import RANGES, Imported, net_from_onnx
 from engines.library import Library, shipped_folder
 from engines.names import nearest
 from engines.net_file import NetFile
 from engines.style_file import Style, read_style
 
-__all__ = ["facts_of", "imported_net", "name_for", "rows_of_net"]
+__all__ = ["facts_of", "imported_net", "merged", "name_for", "rows_of_net"]
 
 _LARGEST = 512 * 2**20
 _CHECKPOINT_STARTS = (b"PK\x03\x04", b"\x80")
 """A zip archive, or a pickle: what torch.save writes, today and before PyTorch 1.6."""
+_CHECKPOINT_ENDS = (".pth", ".pt", ".model")
 
 
 def rows_of_net(library: Library, name: str) -> list[dict[str, str]]:
@@ -34,6 +35,15 @@ def rows_of_net(library: Library, name: str) -> list[dict[str, str]]:
     return [
         {"name": s.name, "title": s.title, "artist": s.artist, "year": s.year, "net": net.spec.name} for s in styles
     ]
+
+
+def merged(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """One row for a style that several nets have, with their names one after the other; the order stays."""
+    found: dict[tuple[str, ...], dict[str, str]] = {}
+    for row in rows:
+        same = found.setdefault(tuple(value for key, value in row.items() if key != "net"), {**row, "net": ""})
+        same["net"] += f"{', ' if same['net'] else ''}{row['net']}"
+    return list(found.values())
 
 
 def facts_of(name: str, net: str | None) -> dict[str, Any]:
@@ -73,7 +83,14 @@ def imported_net(path: Path, *, name: str, white: str | None) -> Imported:
     if white is not None and white not in ranges:
         raise BadInputError(f"--range is {' or '.join(ranges)}, got {white!r}")
     if not read_whole(path, largest=_LARGEST).startswith(_CHECKPOINT_STARTS):
-        return net_from_onnx(path, name=name, white=ranges[white] if white else None)
+        try:
+            return net_from_onnx(path, name=name, white=ranges[white] if white else None)
+        except NetFileError as error:
+            if path.suffix.lower() not in _CHECKPOINT_ENDS:
+                raise
+            raise BadInputError(
+                f"{path}: expected a PyTorch checkpoint or an ONNX file, it is neither ({error}): fetch it once more"
+            ) from error
     if white is not None:
         raise BadInputError(f"{path}: a PyTorch checkpoint, --range is for ONNX files")
     try:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import logging
+
 from engines.backends import AUTO
-from engines.look import Look
-from realtime.recipe import recipe
+from engines.look import AUTO_NET, Look
+from realtime.recipe import recipes
 from rtstyle.frames import Frames
 
 __all__ = ["Stylizer"]
+
+logger = logging.getLogger(__name__)
 
 
 class Stylizer(Frames):
     """Paints frames in one style, whatever their size; compiles the net once for each size that comes.
 
     style: a name, a blend such as `udnie:0.6,wave:0.4`, or the path of a style file; None is the default style.
-    net: a net's name or file, where the style alone does not say it.
+    net: a net's name or file; `auto`: one that has the style. That is `fast`, unless only others have it. With `fps`,
+    the rate in frames per second at which frames come, it is the best one that keeps this rate at their size: several
+    are timed for a second at the first frame, which is remembered; `choice` says which one paints, and why.
     strength: 0 (the frame as it came) to 1 (painted). keep_colors: brightness of the painting, colours of the frame.
     sr: 2, 3 or 4 enlarges what was painted; None leaves the size. sr_mode: see `Upscaler`.
     backend: `auto` or a name from `rtstyle doctor`. precision: f32, bf16 or f16; None lets the backend choose.
@@ -26,7 +32,8 @@ class Stylizer(Frames):
         self,
         style: str | None = None,
         *,
-        net: str | None = None,
+        net: str | None = AUTO_NET,
+        fps: float | None = None,
         strength: float = 1.0,
         keep_colors: bool = False,
         sr: int | None = None,
@@ -34,7 +41,7 @@ class Stylizer(Frames):
         backend: str = AUTO,
         precision: str | None = None,
     ) -> None:
-        found = recipe(
+        found = recipes(
             style,
             net=net,
             strength=strength,
@@ -42,7 +49,14 @@ class Stylizer(Frames):
             sr=sr,
             sr_mode=sr_mode,
             always_paint=True,
+            notice=logger.warning,
         )
-        assert found.look is not None
-        self.look: Look = found.look
-        super().__init__(found, backend=backend, precision=precision)
+        first = next(found)
+        others = [] if fps is None else list(found)  # they are read only where there is a choice
+        super().__init__([first, *others], fps=fps, backend=backend, precision=precision)
+
+    @property
+    def look(self) -> Look:
+        """The style, and the net that paints it now."""
+        assert self._recipe.look is not None
+        return self._recipe.look

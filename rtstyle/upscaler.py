@@ -21,5 +21,5 @@ class Upscaler(Frames):
     def __init__(
         self, scale: int, *, mode: str | None = None, backend: str = AUTO, precision: str | None = None
     ) -> None:
-        super().__init__(recipe(sr=scale, sr_mode=mode), backend=backend, precision=precision)
+        super().__init__([recipe(sr=scale, sr_mode=mode)], backend=backend, precision=precision)
         self.scale = scale

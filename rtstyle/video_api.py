@@ -36,6 +36,7 @@ def stylize_video(
     codec: str | None = None,
     crf: int | None = None,
     preset: str | None = None,
+    decoder: str = AUTO,
     overwrite: bool = False,
     backend: str = AUTO,
     precision: str | None = None,
@@ -50,8 +51,9 @@ def stylize_video(
     `perceptual`, None is the default.
     start, end: the part that is wanted; its first frame becomes time 0.
     size: (width, height) that the frames are scaled to, upright, before they are painted; None keeps theirs.
-    codec: h264 (the default), hevc, av1, vp9, or an encoder such as h264_nvenc. crf: its quality, lower is better.
-    preset: the encoder's word for its speed. overwrite: replace an existing target.
+    codec: h264 (the default), hevc, av1, vp9, or an encoder such as h264_nvenc; auto: an NVIDIA GPU's encoder where
+    there is one. crf: its quality, lower is better. preset: the encoder's word for its speed.
+    decoder: cpu, cuda (an NVIDIA GPU), or auto: what a trial shows to be faster. overwrite: replace an existing target.
     progress: called for each frame, from another thread, with the frames written, about how many there will be (or
     None) and frames per second. notice: called with one line for each thing that could not be kept as it was.
 
@@ -72,6 +74,7 @@ def stylize_video(
         codec=codec,
         crf=crf,
         preset=preset,
+        decoder=decoder,
         overwrite=overwrite,
         backend=backend,
         engine=EngineOptions(precision=precision, cache=cache_folder()),

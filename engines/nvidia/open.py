@@ -23,7 +23,7 @@ from engines.nvidia.recipe import PRECISIONS, Recipe, SizeRange, make_recipe
 from engines.nvidia.runtimes import RuntimeFacts, installed_version, load_runtime, runtime_facts
 from engines.nvidia.store import EngineStore, Stored
 
-__all__ = ["STORE_FOLDER", "describe_runtime", "is_built", "make_engine", "open_tensorrt"]
+__all__ = ["STORE_FOLDER", "describe_runtime", "is_built", "is_ready", "make_engine", "open_tensorrt"]
 
 STORE_FOLDER = "nvidia"
 """Below the cache folder."""
@@ -71,10 +71,24 @@ def open_tensorrt(name: str, net: NetFile, size: tuple[int, int], options: Engin
 
 
 def is_built(name: str, net: NetFile, size: tuple[int, int], options: EngineOptions) -> bool:
-    """Whether `open_tensorrt` would find an engine and so be quick. Raises what that raises."""
+    """Whether `open_tensorrt` would find an engine, be it one to finish and check first. Raises what that raises."""
     if options.cache is None:
         return False
     return EngineStore(options.cache / STORE_FOLDER).find(_wanted(name, net, size, options)[1])[0] is not None
+
+
+def is_ready(name: str, net: NetFile, size: tuple[int, int], options: EngineOptions) -> bool:
+    """Whether `open_tensorrt` would be quick: the engine is there, was finished on this GPU and checked on it.
+
+    Raises what that raises.
+    """
+    if options.cache is None:
+        return False
+    gpu, wanted = _wanted(name, net, size, options)
+    stored = EngineStore(options.cache / STORE_FOLDER).find(wanted)[0]
+    if stored is None or gpu.name not in stored.checked:
+        return False
+    return not runtime_facts(name).ahead_of_time or stored.jit_path.is_file()
 
 
 def _wanted(name: str, net: NetFile, size: tuple[int, int], options: EngineOptions) -> tuple[Gpu, Recipe]:

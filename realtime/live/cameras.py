@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 
-__all__ = ["Camera", "cameras", "cure_for_no_camera", "probe"]
+__all__ = ["Camera", "cameras", "cure_for_no_camera", "probe", "why_closed"]
 
 _SYSFS = Path("/sys/class/video4linux")
 _MOST_INDICES = 10
@@ -54,6 +56,19 @@ def probe(path: str) -> tuple[int, int] | None:
         return int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
     finally:
         capture.release()
+
+
+def why_closed(path: str) -> str | None:
+    """Why a camera's device file on Linux cannot be used, which OpenCV does not say; None where it can be opened.
+
+    Opening it starts no camera.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        return f"{reason}, add your user to the group video" if error.errno == errno.EACCES else reason
+    return None
 
 
 def cure_for_no_camera() -> str:

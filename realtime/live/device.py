@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import sys
 from pathlib import Path
 
@@ -11,8 +9,8 @@ import cv2
 import numpy as np
 
 from engines.errors import SourceError
-from realtime.live.cameras import cameras, cure_for_no_camera
-from realtime.live.source import Grab, Timing
+from realtime.live.cameras import cameras, cure_for_no_camera, why_closed
+from realtime.live.source import Grab, Timing, plausible_rate
 from realtime.stats import now_ns
 
 __all__ = ["DeviceSource"]
@@ -32,7 +30,9 @@ class DeviceSource:
         self.name = f"/dev/video{source}" if linux and source.isdigit() else source
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it explains failures in its own words
         if linux:
-            _check_device(self.name)
+            reason = why_closed(self.name)
+            if reason is not None:
+                raise _no_camera(self.name, reason)
             self._capture = cv2.VideoCapture(self.name, cv2.CAP_V4L2)
         else:
             self._capture = cv2.VideoCapture(int(source) if source.isdigit() else source)
@@ -40,6 +40,7 @@ class DeviceSource:
             self._capture.release()
             raise _no_camera(self.name, "it cannot be opened, perhaps another program uses it")
         self._ask(size or _DEFAULT_SIZE, fps)
+        self.rate = plausible_rate(self._capture.get(cv2.CAP_PROP_FPS))
 
     def read(self) -> Grab:
         try:
@@ -78,17 +79,6 @@ class DeviceSource:
             wishes.insert(3, (cv2.CAP_PROP_FPS, fps))
         for what, wish in wishes:
             self._capture.set(what, wish)  # a camera that cannot do it says no and stays as it is
-
-
-def _check_device(path: str) -> None:
-    """Say why a device file cannot be used, which OpenCV does not."""
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
-    except OSError as error:
-        reason = error.strerror or str(error)
-        if error.errno == errno.EACCES:
-            reason += ", add your user to the group video"
-        raise _no_camera(path, reason) from error
 
 
 def _no_camera(tried: str, reason: str) -> SourceError:

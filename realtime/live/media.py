@@ -10,7 +10,7 @@ from av.video.stream import VideoStream
 from engines.contract import Picture
 from engines.errors import SourceError
 from realtime.live.address import public_name, source_kind
-from realtime.live.source import EndOfSource, Grab, Timing
+from realtime.live.source import EndOfSource, Grab, Timing, plausible_rate
 from realtime.stats import now_ns
 
 __all__ = ["MediaSource"]
@@ -51,6 +51,8 @@ class MediaSource:
         recording = self._container.duration is not None and self._container.duration > 0
         self.timing: Timing = "paced" if self._is_file or recording else "live"
         self._has_clock = self._container.format.name not in _CLOCKLESS
+        stated = self._stream.average_rate or self._stream.guessed_rate
+        self.rate = plausible_rate(float(stated)) if stated and self._has_clock else None  # else it is made up, too
         self._decoded: list[VideoFrame] = []
         self._arrived_ns = 0
         self._packets = self._container.demux(self._stream)

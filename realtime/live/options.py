@@ -38,6 +38,8 @@ class CamOptions:
     stall_s: float = 5.0
     """How long a live source may bring nothing new before it is opened again."""
     backend: str = AUTO
+    precision: str | None = None
+    """One of engines.contract.PRECISIONS; None leaves it to the backend."""
     mirror: bool = False
     record: Path | None = None
     force: bool = False
@@ -50,6 +52,8 @@ class CamOptions:
     """End after so many shown frames."""
     seconds: float | None = None
     """End after so many seconds."""
+    warm_up: int = 0
+    """So many of the first shown frames stay out of the rate and the latency."""
 
     def __post_init__(self) -> None:
         if not self.source:
@@ -67,6 +71,8 @@ class CamOptions:
             raise BadInputError(f"a source is given at least 0.5 s before it counts as stalled, got {self.stall_s}")
         if self.frames is not None and self.frames < 1:
             raise BadInputError(f"the number of frames is 1 or more, got {self.frames}")
+        if not 0 <= self.warm_up < (self.frames or self.warm_up + 1):
+            raise BadInputError(f"to warm up takes 0 frames or more, and fewer than are shown, got {self.warm_up}")
         if self.seconds is not None and not self.seconds > 0:
             raise BadInputError(f"the number of seconds is above 0, got {self.seconds}")
         if self.force and self.record is None:

@@ -26,8 +26,10 @@ class Notes:
     paused: bool = False
     trouble: str = ""
     """What is wrong with the source."""
+    building: str = ""
+    """What the CPU paints for in the meantime."""
     message: str = ""
-    """What a key press has done."""
+    """What a key press has done, or how a build has ended."""
     help: bool = False
     styles: Sequence[str] = ()
     """Names of all styles, for the help."""
@@ -43,7 +45,7 @@ def draw(canvas: Picture, notes: Notes) -> None:
         return
     gap, widest = size // 2, width - size
     bottom = height - gap
-    for line in (" / ".join((notes.style, *notes.details)), notes.message):
+    for line in (" / ".join((notes.style, *notes.details)), notes.message, notes.building):
         if line:
             sprite = label(line, size=size, widest=widest)
             paste(canvas, sprite, gap, bottom - sprite.height)

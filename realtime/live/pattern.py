@@ -25,6 +25,7 @@ class PatternSource:
     def __init__(self, size: tuple[int, int], *, fps: float | None = None) -> None:
         """`size` is (width, height). With `fps` the frames are due at that rate, else whenever one is wanted."""
         self.timing: Timing = "demand" if fps is None else "paced"
+        self.rate = fps
         self._size, self._fps = size, fps
         self._sheet = _sheet(size[0] + _PERIOD, size[1] + _PERIOD)
         self._number = 0

@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
+from dataclasses import asdict
 
-from engines.backends import cache_folder
-from engines.contract import EngineOptions
-from engines.errors import BadInputError, SourceError
+from engines.errors import BadInputError
 from engines.library import Library
+from realtime.auto_net import DEFAULT_RATE, choose
 from realtime.chain import open_painter
 from realtime.crew import Crew
 from realtime.handoff import Closed, Mailbox
 from realtime.live.capture import Capture
 from realtime.live.controls import Palette, State
 from realtime.live.h264 import check_target
+from realtime.live.opening import engine_options, first_frame, wanted_recipes
 from realtime.live.options import CamOptions
 from realtime.live.paint import Painted, PaintLoop
 from realtime.live.palettes import palette_for
 from realtime.live.recorder import Recorder
-from realtime.live.source import EndOfSource, Grab, Source
+from realtime.live.source import Grab, Source
 from realtime.live.sources import open_source
 from realtime.live.stage import Stage
 from realtime.live.summary import CamSummary
 from realtime.live.virtual_camera import VirtualCamera
 from realtime.live.window import Window, require_display
+from realtime.net_choice import NetChoice
 from realtime.painter import Painter
-from realtime.recipe import Recipe, joined, recipe
+from realtime.recipe import joined
 from realtime.stats import now_ns
-from realtime.video.encoders import CODECS, check_size
 
 __all__ = ["run_camera"]
 
@@ -45,27 +46,27 @@ def run_camera(
     change of behaviour, from any thread. Raises BadInputError, SourceError, OutputError, BackendError,
     MissingPackageError; what was recorded until then is left playable.
     """
-    chosen = recipe(
-        options.style,
-        net=options.net,
-        strength=options.strength,
-        keep_colors=options.keep_colors,
-        sr=options.sr,
-        sr_mode=options.sr_mode,
-    )
+    found = wanted_recipes(options, notify)
     if options.record is not None:
         check_target(options.record, replace=options.force)
     if not options.folder.is_dir():
         raise BadInputError(f"{options.folder}: no such folder: make it first")
-    palette = palette_for(chosen, Library(), notify)
     source = open_source(options)
     with ExitStack() as stack:
         try:
             if not options.headless:
                 require_display()
-            first = _first_frame(source)
+            first = first_frame(source)
             size = options.size or (first.picture.shape[1], first.picture.shape[0])
-            painter = stack.enter_context(_painter(chosen, size, options))
+            engine = engine_options(found[0], size, options)
+            fps = options.fps or source.rate or DEFAULT_RATE
+            chosen, choice = choose(found, size, fps=fps, backend=options.backend, options=engine, notice=notify)
+            if choice is not None:
+                notify(choice.line())
+            palette = palette_for(chosen, Library(), notify)
+            painter = stack.enter_context(
+                open_painter(chosen.net, chosen.upscaler, size, backend=options.backend, options=engine, at_once=notify)
+            )
         except BaseException:
             source.close()
             raise
@@ -73,27 +74,12 @@ def run_camera(
             options=options,
             painter=painter,
             palette=palette,
+            choice=choice,
             source=source,
             first=first,
             notify=notify,
             stop=stop or threading.Event(),
         ).run()
-
-
-def _painter(chosen: Recipe, size: tuple[int, int], options: CamOptions) -> AbstractContextManager[Painter]:
-    """Engines for frames of `size`. Two nets take one frame at a time, for nobody would start the second one while the
-    loop waits to take the next frame (measured: four times the rate, a quarter of the latency)."""
-    if options.record is not None:
-        check_size(CODECS["h264"], (size[0] * chosen.scale, size[1] * chosen.scale))
-    engine = EngineOptions(cache=cache_folder(), depth=2 if chosen.upscaler is None else 1)
-    return open_painter(chosen.net, chosen.upscaler, size, backend=options.backend, options=engine)
-
-
-def _first_frame(source: Source) -> Grab:
-    try:
-        return source.read()
-    except EndOfSource:
-        raise SourceError(f"{source.name}: expected a video, found no frame in it") from None
 
 
 class _Session:
@@ -105,13 +91,14 @@ class _Session:
         options: CamOptions,
         painter: Painter,
         palette: Palette,
+        choice: NetChoice | None,
         source: Source,
         first: Grab,
         notify: Callable[[str], None],
         stop: threading.Event,
     ) -> None:
         self._options, self._painter, self._palette, self._notify, self._stop = options, painter, palette, notify, stop
-        self._source = source
+        self._source, self._choice = source, choice
         self._crew = Crew()
         self._capture = Capture(
             source,
@@ -157,6 +144,8 @@ class _Session:
             window=window,
             folder=options.folder,
             notify=self._notify,
+            warm_up=options.warm_up,
+            handovers=lambda: self._painter.handovers,
         )
         painting = PaintLoop(
             self._painter,
@@ -221,17 +210,19 @@ class _Session:
 
     def _summary(self, stage: Stage, painting: PaintLoop) -> CamSummary:
         specs, capture, recorder = self._painter.specs, self._capture, self._recorder
-        seconds = (stage.last_ns - stage.first_ns) / 1e9
         return CamSummary(
             source=self._source.name,
             net=" then ".join(spec.net.name for spec in specs),
+            choice=None if self._choice is None else self._choice.as_dict(),
             style=self._palette.names[stage.state.style],
             size=self._painter.output_size,
             backend=joined(specs, "backend"),
             device=joined(specs, "device"),
             precision=joined(specs, "precision"),
-            seconds=round(seconds, 3),
-            fps=round((stage.shown - 1) / seconds, 2) if seconds > 0 else 0.0,
+            in_flight=self._painter.depth,
+            handovers=[asdict(handover) | {"line": handover.line} for handover in self._painter.handovers],
+            seconds=round(stage.seconds, 3),
+            fps=round(stage.fps, 2),
             captured=stage.captured,
             shown=stage.shown,
             dropped=stage.captured - stage.shown,

@@ -7,11 +7,19 @@ from typing import Literal, Protocol
 
 from engines.contract import Picture
 
-__all__ = ["EndOfSource", "Grab", "LiveFrame", "Source", "Timing"]
+__all__ = ["EndOfSource", "Grab", "LiveFrame", "Source", "Timing", "plausible_rate"]
 
 Timing = Literal["live", "paced", "demand"]
 """live: frames come when they come, and the source is opened again when it fails; paced: each is due at its own
 `clock_s`; demand: one is made when one is wanted."""
+
+
+_RATES = (1.0, 1000.0)
+
+
+def plausible_rate(stated: float | None) -> float | None:
+    """Frames per second as a driver or a file states them; None for what no camera does, such as 0 or 90000."""
+    return float(stated) if stated is not None and _RATES[0] <= stated <= _RATES[1] else None
 
 
 class EndOfSource(Exception):  # noqa: N818 (it is none)
@@ -52,6 +60,8 @@ class Source(Protocol):
     name: str
     """What may be shown of it: never a password."""
     timing: Timing
+    rate: float | None
+    """Frames per second that it says it brings; None where it does not say."""
 
     def read(self) -> Grab:
         """Wait for the next frame, seconds at most. Raises EndOfSource, or SourceError when nothing comes any more."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from engines.errors import OutputError
+from engines.warming import BUILDING, Handover
 from realtime.live.capture import Capture
 from realtime.live.compare import canvas
 from realtime.live.controls import Action, Compare, Palette, Press, Settings, State, press, settings
@@ -39,7 +40,10 @@ class Stage:
         window: Window | None,
         folder: Path,
         notify: Callable[[str], None],
+        warm_up: int = 0,
+        handovers: Callable[[], Sequence[Handover]] = tuple,
     ) -> None:
+        """handovers: how far engines are that are built while the CPU paints."""
         self.state, self.palette = state, palette
         self.latency, self.showing = Timings(), Timings()
         self.shown = self.captured = 0
@@ -47,12 +51,23 @@ class Stage:
         self.first_ns = self.last_ns = 0
         self.quit = False
         self._capture, self._recorder, self._window = capture, recorder, window
-        self._folder, self._notify = folder, notify
+        self._folder, self._notify, self._warm_up = folder, notify, warm_up
+        self._handovers, self._handed_over = handovers, 0
         self._painted: Painted | None = None
         self._rate, self._smooth_ms = Rate(), 0.0
         self._message, self._message_until_ns = "", 0
         self._info, self._info_until_ns = "", 0
         self._drawn_ns = 0
+
+    @property
+    def seconds(self) -> float:
+        """From the first shown frame, or the last one that warmed up, to the last."""
+        return (self.last_ns - self.first_ns) / 1e9
+
+    @property
+    def fps(self) -> float:
+        """Shown frames a second over that time."""
+        return (self.shown - max(1, self._warm_up)) / self.seconds if self.seconds > 0 else 0.0
 
     def settings(self) -> Settings:
         """How a frame is to be painted now. Called by the engine's thread."""
@@ -81,11 +96,12 @@ class Stage:
         now = now_ns()
         self.shown += 1
         self.captured = painted.frame.number
-        self.first_ns = self.first_ns or now
+        self.first_ns = now if self.shown <= max(1, self._warm_up) else self.first_ns
         self.last_ns = now
         self._rate.tick(now)
-        self.latency.add_ns(now - painted.frame.captured_ns)
-        self.showing.add_ns(now - painted.painted_ns)
+        if self.shown > self._warm_up:
+            self.latency.add_ns(now - painted.frame.captured_ns)
+            self.showing.add_ns(now - painted.painted_ns)
         latency_ms = (now - painted.frame.captured_ns) / 1e6
         self._smooth_ms += (latency_ms - self._smooth_ms) * (0.1 if self.shown > 1 else 1)
 
@@ -99,6 +115,7 @@ class Stage:
         self._drawn_ns = now_ns()
 
     def _notes(self) -> Notes:
+        building = self._building()
         state, now, recorder = self.state, now_ns(), self._recorder
         if now > self._info_until_ns:
             self._info = f"{self._rate.per_second():.0f} fps   {self._smooth_ms:.0f} ms"
@@ -117,10 +134,20 @@ class Stage:
             recording=f"{seconds // 60}:{seconds % 60:02}" if began_ns is not None else "",
             paused=state.paused,
             trouble=self._trouble(now),
+            building=building,
             message=self._message if now < self._message_until_ns else "",
             help=state.help,
             styles=self.palette.names,
         )
+
+    def _building(self) -> str:
+        """The line of an engine that is being built; how a build has ended becomes a message."""
+        found = self._handovers()
+        ended = [handover for handover in found if handover.state != BUILDING]
+        if len(ended) > self._handed_over:
+            self._handed_over = len(ended)
+            self.say(ended[-1].line)
+        return next((handover.line for handover in found if handover.state == BUILDING), "")
 
     def _trouble(self, now: int) -> str:
         capture = self._capture

@@ -19,6 +19,8 @@ class CamSummary:
 
     source: str
     net: str
+    choice: dict[str, object] | None
+    """Why this net, where several have the style (realtime.auto_net.NetChoice); None where there was no choice."""
     style: str
     """The look at the end."""
     size: tuple[int, int]
@@ -26,8 +28,13 @@ class CamSummary:
     backend: str
     device: str
     precision: str
+    in_flight: int
+    """Frames that the engine may have at once."""
+    handovers: list[dict[str, object]]
+    """Engines that were built while the CPU painted (engines.warming.Handover), each with its line; `backend` is that
+    of the end."""
     seconds: float
-    """From the first shown frame to the last."""
+    """From the first shown frame, or the last one that warmed up, to the last."""
     fps: float
     """Shown frames a second over that time."""
     captured: int

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.backends import AUTO, open_engine
+from engines.backends import AUTO, open_engine, usable_backend
 from engines.contract import EngineOptions, Picture, StyleVector
-from engines.measure import open_measure
+from engines.measure import open_measure, options_for_tiles
 from engines.tiled_net import Statistics, TiledNet
 from realtime.pictures.tiles import Tile, tile_grid
 
@@ -45,7 +45,10 @@ class TilePainter:
         """`size` (width, height) of the pictures, `side` the longest side of a tile. Raises what open_engine raises."""
         self.size, self._net, self._progress = size, net, progress
         self.grid = tile_grid(size, side, net.painting.spec)
-        self.engine = open_engine(net.painting, self.grid.size, backend=backend, options=options)
+        name, options = usable_backend(backend).name, options or EngineOptions()
+        if net.channels:
+            options = options_for_tiles(name, options)
+        self.engine = open_engine(net.painting, self.grid.size, backend=name, options=options)
         self._rows, self._columns = (
             np.pad(np.arange(length), (0, padded - length), mode="reflect")
             for length, padded in zip(size[::-1], self.grid.padded[::-1], strict=True)

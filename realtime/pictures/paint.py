@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engines.backends import AUTO, open_engine
+from engines.backends import AUTO, open_engine, usable_backend
 from engines.contract import SMALLEST_SIDE, Engine, EngineOptions, EngineSpec, Picture
 from engines.errors import BadInputError
+from engines.footprint import whole_on_gpu
+from engines.measure import ON_A_GPU
 from engines.net_file import NetFile
+from engines.nvidia.driver import find_gpu
 from engines.tiled_net import NotTileableError, TiledNet, tiled_net
 from realtime.painter import Painter, Treatment, mix
 from realtime.pictures.large import Progress, TilePainter
@@ -49,7 +52,8 @@ class PicturePainter:
         progress: Progress | None = None,
     ) -> None:
         """tile: the longest side of a tile, for all pictures that are larger; 0 paints everything whole; None: tiles of
-        TILE_SIDE above WHOLE_UP_TO pixels. Raises BadInputError, NotTileableError for tiles that the net cannot do.
+        TILE_SIDE above WHOLE_UP_TO pixels, or above what a GPU's memory holds. Raises BadInputError, NotTileableError
+        for tiles that the net cannot do.
         """
         if net.spec.scale != 1 and (treatment.strength != 1 or treatment.keep_colors):
             raise BadInputError("strength and kept colours are for nets that paint, not for those that enlarge")
@@ -113,11 +117,16 @@ class PicturePainter:
         try:
             self._tiled = self._tiled or tiled_net(self._net)
         except NotTileableError as error:
-            if size[0] * size[1] > WHOLE_UP_TO and self._notice is not None:
+            if size[0] * size[1] > self._whole_up_to() and self._notice is not None:
                 megapixels = size[0] * size[1] / 1e6
                 self._notice(f"{error}: {megapixels:.0f} million pixels are painted at once, which needs much memory")
             return None
-        return side if size[0] * size[1] > WHOLE_UP_TO or not self._tiled.channels else None
+        return side if size[0] * size[1] > self._whole_up_to() or not self._tiled.channels else None
+
+    def _whole_up_to(self) -> int:
+        """Pixels up to which a net with normalisation paints whole: on a GPU, as many as its memory holds."""
+        on_a_gpu = usable_backend(self._backend).name in ON_A_GPU
+        return whole_on_gpu(self._net, find_gpu()) if on_a_gpu else WHOLE_UP_TO
 
     def _paint_whole(self, frame: Picture) -> Picture:
         size = (frame.shape[1], frame.shape[0])

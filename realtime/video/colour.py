@@ -13,7 +13,7 @@ from av.video.reformatter import VideoReformatter
 
 from engines.contract import Picture
 
-__all__ = ["Colour", "FULL", "HDR_TRANSFERS", "LIMITED", "RGB_MATRIX", "ToRgb", "ToVideo", "colour_of"]
+__all__ = ["BT709", "Colour", "FULL", "HDR_TRANSFERS", "LIMITED", "RGB_MATRIX", "ToRgb", "ToVideo", "colour_of"]
 
 LIMITED, FULL = 1, 2
 RGB_MATRIX, BT709, UNSPECIFIED, BT470BG, SMPTE170M, SMPTE240M, BT2020, BT2020_CL = 0, 1, 2, 5, 6, 7, 9, 10

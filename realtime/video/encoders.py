@@ -10,10 +10,13 @@ import av
 from engines.errors import BadInputError, OutputError
 from engines.names import nearest
 
-__all__ = ["CODECS", "CONTAINERS", "Encoder", "check_size", "choose_encoder", "pixel_format_for"]
+__all__ = ["AUTO_CODEC", "CODECS", "CONTAINERS", "Encoder", "check_size", "choose_encoder", "pixel_format_for"]
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 """FFmpeg's muxer by file ending."""
+
+AUTO_CODEC = "auto"
+"""The usual codec, by the GPU's encoder where there is one."""
 
 _X26X = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo")
 _QSV = _X26X[2:9]
@@ -34,7 +37,8 @@ class Encoder:
     family: str
     """The codec: h264, hevc, av1, vp9."""
     crf: int
-    """The quality that is taken where none is asked for; 0 is the best."""
+    """The quality that is taken where none is asked for; lower is better."""
+    best_crf: int = 0
     highest_crf: int = 51
     quality: str = "crf"
     """The option that takes it."""
@@ -54,8 +58,8 @@ class Encoder:
     def options(self, crf: int | None, preset: str | None) -> dict[str, str]:
         """FFmpeg's options for a quality and a preset. Raises BadInputError for ones that this encoder has not."""
         crf = self.crf if crf is None else crf
-        if not 0 <= crf <= self.highest_crf:
-            raise BadInputError(f"--crf for {self.name} is 0 (best) to {self.highest_crf}, got {crf}")
+        if not self.best_crf <= crf <= self.highest_crf:
+            raise BadInputError(f"--crf for {self.name} is {self.best_crf} (best) to {self.highest_crf}, got {crf}")
         options = {**self.fixed, self.quality: str(crf)}
         preset = preset or self.preset
         if preset is not None:
@@ -69,12 +73,13 @@ def _nvenc(family: str) -> Encoder:
     return Encoder(
         name=f"{family}_nvenc",
         family=family,
-        crf=23,
+        crf=30 if family == "av1" else 23,
+        best_crf=1,  # to NVENC, 0 means a quality of its own choice
         quality="cq",
         presets=_NVENC,
         preset="p4",
         fixed={"rc": "vbr"},
-        pixel_formats=("yuv420p", "yuv444p"),
+        pixel_formats=("yuv420p",) if family == "av1" else ("yuv420p", "yuv444p"),
         device="an NVIDIA GPU with a video encoder",
     )
 
@@ -146,6 +151,7 @@ _ENCODERS = [
         fixed={"deadline": "good", "row-mt": "1"},
     ),
     *(make(family) for make in (_nvenc, _vaapi, _qsv, _videotoolbox) for family in ("h264", "hevc")),
+    _nvenc("av1"),
 ]
 
 CODECS = {
@@ -158,16 +164,16 @@ _FITTING = {"webm": ("vp9", "av1"), "mov": ("h264", "hevc"), "mp4": ("h264", "he
 
 
 def choose_encoder(codec: str | None, muxer: str) -> Encoder:
-    """The encoder for a codec or encoder name in a file of `muxer`; None is h264, or vp9 in WebM.
+    """The encoder for a codec or encoder name in a file of `muxer`; None and AUTO_CODEC: h264, or vp9 in WebM.
 
     Raises BadInputError for a name that is not known or does not fit the file, OutputError where this FFmpeg has no
     such encoder.
     """
-    if codec is None:
+    if codec in (None, AUTO_CODEC):
         codec = "vp9" if muxer == "webm" else "h264"
     encoder = CODECS.get(codec)
     if encoder is None:
-        raise BadInputError(f"no codec is called {codec!r}{nearest(codec, CODECS)}")
+        raise BadInputError(f"no codec is called {codec!r}{nearest(codec, [*CODECS, AUTO_CODEC])}")
     fitting = _FITTING.get(muxer)
     if fitting is not None and encoder.family not in fitting:
         raise BadInputError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from fractions import Fraction
 
@@ -17,13 +17,15 @@ from realtime.painter import Painter
 from realtime.recipe import joined
 from realtime.stats import Rate, now_ns
 from realtime.video.carriers import Window
-from realtime.video.encoders import Encoder, check_size, choose_encoder, pixel_format_for
+from realtime.video.encoders import AUTO_CODEC, Encoder, check_size, choose_encoder, pixel_format_for
+from realtime.video.hardware import choose_decoder, faster_encoder, open_decoder
 from realtime.video.metadata import copy_chapters, copy_metadata, describe
 from realtime.video.options import VideoJob, VideoSummary
 from realtime.video.passthrough import Passthrough
 from realtime.video.reader import TimedPicture, VideoReader
 from realtime.video.source import open_source
 from realtime.video.streams import StreamPlan
+from realtime.video.times import stage_seconds, thread_seconds
 from realtime.video.timing import Notice
 from realtime.video.writer import VideoWriter, check_target, muxer_of
 
@@ -54,12 +56,15 @@ def stylize_video_file(
             notice(text)
 
     encoder = choose_encoder(job.codec, muxer_of(job.target))
-    options = encoder.options(job.crf, job.preset)
+    encoder.options(job.crf, job.preset)  # what is wrong with them is said before anything is opened
     check_target(job.source, job.target, overwrite=job.overwrite)
     with ExitStack() as stack:
-        source = stack.enter_context(open_source(job.source))
+        decoder = choose_decoder(job.source, job.decoder, note)
+        source = stack.enter_context(open_decoder(job.source, decoder))
         reader = VideoReader(source, job.source, notice=note, start_s=job.start_s, end_s=job.end_s, size=job.size)
-        writer = stack.enter_context(_writer(job, reader, encoder, options, note))
+        if job.codec == AUTO_CODEC:
+            encoder = faster_encoder(encoder, _output_size(job, reader), reader.pixel_format, note)
+        writer = stack.enter_context(_writer(job, reader, encoder, note))
         with writer.errors():
             passthrough = _passthrough(job, reader, writer, stack.enter_context(open_source(job.source)), note)
         writer.begin()
@@ -71,13 +76,15 @@ def stylize_video_file(
         if not line.frames:
             raise KeyboardInterrupt
         writer.commit(overwrite=job.overwrite)
-        return dataclasses.replace(summary, codec=encoder.name, notices=tuple(notices))
+        return dataclasses.replace(summary, codec=encoder.name, decoder=decoder, notices=tuple(notices))
 
 
-def _writer(
-    job: VideoJob, reader: VideoReader, encoder: Encoder, options: Mapping[str, str], notice: Notice
-) -> VideoWriter:
-    width, height = reader.size[0] * job.scale, reader.size[1] * job.scale
+def _output_size(job: VideoJob, reader: VideoReader) -> tuple[int, int]:
+    return reader.size[0] * job.scale, reader.size[1] * job.scale
+
+
+def _writer(job: VideoJob, reader: VideoReader, encoder: Encoder, notice: Notice) -> VideoWriter:
+    width, height = _output_size(job, reader)
     check_size(encoder, (width, height))
     pixel_format = pixel_format_for(encoder, reader.pixel_format, (width, height))
     if (width % 2 or height % 2) and pixel_format == "yuv444p" and "444" not in reader.pixel_format:
@@ -85,7 +92,7 @@ def _writer(
     return VideoWriter(
         job.target,
         encoder=encoder,
-        options=options,
+        options=encoder.options(job.crf, job.preset),
         size=(width, height),
         pixel_format=pixel_format,
         colour=reader.colour,
@@ -140,7 +147,7 @@ class _Line:
         self._interrupted = False
         """Written by the caller's thread before it wakes the others."""
         self._incomplete: str | None = None
-        self._paint_ns = 0
+        self._paint_ns = self._streams_ns = 0
         self.frames = 0
         """Pictures written."""
 
@@ -160,18 +167,25 @@ class _Line:
                 crew.wait()
         seconds = (now_ns() - began_ns) / 1e9
         specs = self._painter.specs
+        threads = thread_seconds(
+            self._reader,
+            self._writer,
+            read=self._read,
+            painted=self._painted,
+            paint_ns=self._paint_ns,
+            streams_ns=self._streams_ns,
+        )
         return VideoSummary(
             output=self._job.target,
             frames=self.frames,
             size=self._painter.output_size,
             seconds=round(seconds, 3),
             fps=round(self.frames / seconds, 2),
-            stage_seconds={
-                "read": round(self._reader.busy_ns / 1e9, 3),
-                "paint": round(self._paint_ns / 1e9, 3),
-                "write": round(self._writer.busy_ns / 1e9, 3),
-            },
+            stage_seconds=stage_seconds(threads),
+            thread_seconds=threads,
             codec="",
+            decoder="",
+            net=" then ".join(spec.net.name for spec in specs),
             backend=joined(specs, "backend"),
             precision=joined(specs, "precision"),
             interrupted=self._interrupted,
@@ -218,9 +232,12 @@ class _Line:
                 break
             self._writer.write(timed.picture, pts=timed.pts, duration=timed.duration)
             self.frames += 1
+            written_ns = now_ns()
             with self._writer.errors():
                 self._passthrough.advance(self._writer.end_s)
-            rate.tick(now_ns())
+            done_ns = now_ns()
+            self._streams_ns += done_ns - written_ns
+            rate.tick(done_ns)
             if self._progress is not None:
                 self._progress(self.frames, expected, rate.per_second())
         if self._crew.stopping.is_set() or not self.frames:
@@ -229,5 +246,5 @@ class _Line:
         cut_s: Fraction | None = self._writer.end_s if self._interrupted else None
         with self._writer.errors():
             self._passthrough.finish(cut_s)
+        self._streams_ns += now_ns() - began_ns
         self._writer.finish()
-        self._writer.busy_ns += now_ns() - began_ns

@@ -13,6 +13,8 @@ from engines.errors import BadInputError
 from engines.net_file import NetFile
 from realtime.painter import Treatment
 from realtime.recipe import check_upscaler
+from realtime.video.encoders import AUTO_CODEC
+from realtime.video.hardware import check_decoder
 
 __all__ = ["VideoJob", "VideoSummary", "parse_size", "parse_time"]
 
@@ -37,11 +39,14 @@ class VideoJob:
     size: tuple[int, int] | None = None
     """(width, height) of the frames that the net sees, upright; None: those of the video."""
     codec: str | None = None
-    """A name from encoders.CODECS; None: h264, or vp9 in a .webm file."""
+    """A name from encoders.CODECS; None: h264, or vp9 in a .webm file; encoders.AUTO_CODEC: the same, by the GPU's
+    encoder where there is one."""
     crf: int | None = None
     """Quality: lower is better and larger. None: the codec's usual one."""
     preset: str | None = None
     """The encoder's own word for how much time it takes. None: a fast one."""
+    decoder: str = AUTO
+    """One of hardware.DECODERS."""
     overwrite: bool = False
     backend: str = AUTO
     engine: EngineOptions = field(default_factory=EngineOptions)
@@ -53,6 +58,11 @@ class VideoJob:
 
     def __post_init__(self) -> None:
         check_upscaler(self.net, self.upscaler)
+        check_decoder(self.decoder)
+        if self.codec == AUTO_CODEC and self.preset is not None:
+            raise BadInputError(
+                f"a preset is an encoder's own word, got {self.preset!r}: name the encoder with --codec"
+            )
         for name, value in (("start", self.start_s), ("end", self.end_s)):
             if value is not None and value < 0:
                 raise BadInputError(f"{name} is a time from 0 on, got {float(value):g} s")
@@ -78,8 +88,19 @@ class VideoSummary:
     """Frames over `seconds`."""
     stage_seconds: Mapping[str, float]
     """How long each stage was at work: they overlap, so they sum to more than `seconds`."""
+    thread_seconds: Mapping[str, Mapping[str, float]]
+    """What the three threads did all the while, by the stage's name; what is left of `seconds` went into none of it.
+
+    read: decode, convert, wait_out (for room in the queue behind it). paint: wait_in (for frames), infer (the net, and
+    mixing), wait_out. write: wait_in, convert, encode (and write), streams (sound and whatever else goes along). All
+    of it by the clock: a thread that gets no core, because the others have them, seems to work longer.
+    """
     codec: str
     """The encoder."""
+    decoder: str
+    """cpu or cuda."""
+    net: str
+    """The net that did it; of two, both."""
     backend: str
     precision: str
     notices: tuple[str, ...] = ()

@@ -58,7 +58,8 @@ class VideoReader:
     ) -> None:
         self._container, self._path, self._notice = container, path, notice
         self.stream = video_stream(container, path)
-        self.stream.thread_type = "AUTO"
+        if not self.stream.codec_context.is_hwaccel:  # a GPU's decoder has nothing to share out
+            self.stream.thread_type = "AUTO"
         assert self.stream.time_base is not None
         self.time_base = exact(self.stream.time_base)
         self.rate = exact(self.stream.average_rate or self.stream.guessed_rate or Fraction(25))
@@ -70,7 +71,8 @@ class VideoReader:
         self._begin_dts: int | None = None
         """Decoding time of the first packet since the beginning or the last seek."""
         self._even = "avi" in container.format.name
-        self.busy_ns = 0
+        self.busy_ns = self.convert_ns = 0
+        """Time spent on `pictures` without its caller, and what of it went into making frames RGB and upright."""
         first, self._rest = self._begin(start_s or Fraction(0))
         self._zero = ticks(self.origin_s, self.time_base) if self._from_the_start else first[1]
         self.shift_s: Fraction = self._zero * self.time_base
@@ -134,12 +136,15 @@ class VideoReader:
             if (frame.width, frame.height) != self._coded_size and not resized:
                 resized = True
                 self._notice(f"the frame size changes on the way: all are made {self.size[0]}x{self.size[1]}")
+            decoded_ns = now_ns()
             try:
                 picture = upright(self._to_rgb(frame), self.orientation)
             except (av.FFmpegError, ValueError) as error:
                 raise SourceError(f"{self._path}: pixels of {frame.format.name} cannot be made RGB: {error}") from error
             timed = TimedPicture(picture=picture, pts=pts - self._zero, duration=int(frame.duration or 0))
-            self.busy_ns += now_ns() - began_ns
+            ready_ns = now_ns()
+            self.busy_ns += ready_ns - began_ns
+            self.convert_ns += ready_ns - decoded_ns
             self._pictures += 1
             yield timed
             began_ns = now_ns()

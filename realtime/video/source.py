@@ -18,12 +18,12 @@ from av.video.stream import VideoStream
 from engines.errors import SourceError
 from realtime.video.timing import exact
 
-__all__ = ["ATTACHED_PICTURE", "open_source", "origin_of", "packets_of", "video_stream"]
+__all__ = ["ATTACHED_PICTURE", "LENIENT", "open_source", "origin_of", "packets_of", "video_stream"]
 
 ATTACHED_PICTURE = 1 << 10
 """The disposition of a cover picture, which is no video although it is stored as one."""
 
-_LENIENT: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+LENIENT: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 """Titles that are not UTF-8 are no reason to stop; from version 19 on PyAV sees it so by itself."""
 _PICTURES = ("image2", "_pipe", "tty", "webp_anim", "apng")
 _GIVE_UP = 16
@@ -35,7 +35,7 @@ _FREE_RUNNING_CLOCK = 1 << 9  # AVFMT_TS_DISCONT: MPEG-TS and its like, whose cl
 def open_source(path: Path) -> Iterator[InputContainer]:
     """The file, opened for reading. Raises SourceError where it cannot be, in one line."""
     try:
-        container = av.open(os.path.abspath(path), "r", **_LENIENT)
+        container = av.open(os.path.abspath(path), "r", **LENIENT)
     except FileNotFoundError as error:
         raise SourceError(f"{path}: there is no such file") from error
     except IsADirectoryError as error:

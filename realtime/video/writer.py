@@ -18,6 +18,7 @@ from engines.errors import BadInputError, OutputError
 from realtime.stats import now_ns
 from realtime.video.colour import Colour, ToVideo
 from realtime.video.encoders import CONTAINERS, Encoder
+from realtime.video.hardware import why_no_nvenc
 
 __all__ = ["VideoWriter", "check_target", "muxer_of"]
 
@@ -84,7 +85,8 @@ class VideoWriter:
         self.end: int | None = None
         """Where the last picture ends, in ticks of the time base; None before the first one."""
         self._duration = max(1, round(1 / rate / time_base))
-        self.busy_ns = 0
+        self.busy_ns = self.convert_ns = 0
+        """Time spent in `write` and `finish`, and what of it went into making pictures what the encoder takes."""
         muxer = muxer_of(target)
         with self.errors():
             self._part.touch()  # a folder that cannot be written is found out now
@@ -130,6 +132,8 @@ class VideoWriter:
             context.open(strict=False)
         except (av.FFmpegError, ValueError) as error:
             need = f": it needs {self._encoder.device}" if self._encoder.device else ""
+            if self._encoder.name.endswith("_nvenc"):
+                need += f"; {why_no_nvenc()}"
             raise OutputError(
                 f"{self._encoder.name} cannot encode {context.width}x{context.height} {context.pix_fmt} here"
                 f"{need}: try --codec h264"
@@ -144,6 +148,7 @@ class VideoWriter:
         """Encode one picture, uint8 `(h, w, 3)` RGB; pts and duration in ticks. Raises OutputError."""
         began_ns = now_ns()
         frame = self._to_video(picture)
+        self.convert_ns += now_ns() - began_ns
         frame.pts, frame.time_base = pts, self._time_base
         frame.duration = duration or self._duration
         self.end = pts + frame.duration
@@ -158,9 +163,11 @@ class VideoWriter:
 
     def finish(self) -> None:
         """Write what the encoder still holds, and the end of the file. Raises OutputError."""
+        began_ns = now_ns()
         with self.errors():
             self.container.mux(self.stream.encode(None))
             self.container.close()
+        self.busy_ns += now_ns() - began_ns
 
     def commit(self, *, overwrite: bool) -> None:
         """Give the finished file its name. Raises OutputError."""

@@ -1,43 +1,23 @@
-"""rtstyle bench fps, video and memory: speed on this machine."""
+"""rtstyle bench video and memory; and what all benchmarks of speed end with."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Optional
 
 import typer
 
 from rtstyle.commands.bench import SaveOption
-from rtstyle.commands.options import BackendOption, JsonOption, NetOption, StyleOption
+from rtstyle.commands.options import BackendOption, JsonOption, NetOption, PrecisionOption, SrOption, StyleOption
 
-__all__ = ["fps", "memory", "video"]
+# ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
+
+__all__ = ["PlotOption", "RoundsOption", "memory", "video", "write_figures"]
 
 RoundsOption = Annotated[int, typer.Option("--rounds", min=1, help="Runs of each, taking turns.")]
-
-
-def fps(
-    *,
-    size: Annotated[str, typer.Option("--size", help="WIDTHxHEIGHT of the frames.")] = "640x480",
-    frames: Annotated[int, typer.Option("--frames", min=20, help="In each run.")] = 300,
-    rounds: RoundsOption = 3,
-    style: StyleOption = None,
-    net: NetOption = None,
-    backend: BackendOption = "auto",
-    save: SaveOption = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Frames per second of the bare engine, and of `rtstyle cam` on the test pattern.
-
-    Example: rtstyle bench fps --size 1280x720
-    """
-    from benchmarks.fps import cam_against_bare
-    from engines.look import look
-    from realtime.live.options import parse_size
-
-    figures = cam_against_bare(
-        look(style, net=net), parse_size(size), backend=backend, frames=frames, rounds=rounds, report=_say
-    )
-    _finish("fps-" + size, figures, save=save, as_json=as_json)
+PlotOption = Annotated[
+    Optional[Path], typer.Option("--plot", help='Draw the figures to this .png, .svg or .pdf (extra "bench").')
+]
 
 
 def video(
@@ -47,19 +27,34 @@ def video(
     rounds: RoundsOption = 3,
     style: StyleOption = None,
     net: NetOption = None,
+    sr: SrOption = None,
     backend: BackendOption = "auto",
+    precision: PrecisionOption = None,
+    plot: PlotOption = None,
     save: SaveOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Frames per second of `rtstyle video` on a clip, against the bare engine; and where the time goes.
 
-    Example: rtstyle bench video my-clip.mp4
+    Example: rtstyle bench video my-clip.mp4 --plot where.png
     """
-    from benchmarks.fps import video_against_bare
-    from engines.look import look
+    from benchmarks.bars import job_bars
+    from benchmarks.choice import choices
+    from benchmarks.job import video_against_bare
+    from benchmarks.machine import machine_facts
 
-    figures = video_against_bare(look(style, net=net), clip, preset=preset, backend=backend, rounds=rounds, report=_say)
-    _finish("video", figures, save=save, as_json=as_json)
+    if plot is not None:
+        from benchmarks.plot import check_plot
+
+        check_plot(plot)
+    (choice,) = choices(nets=[net], backends=[backend], precisions=[precision], style=style, sr=sr)
+    figures = video_against_bare(choice, clip, preset=preset, rounds=rounds, report=_say)
+    if plot is not None:
+        from benchmarks.plot import plot_job
+
+        plot_job(figures, machine_facts(), plot)
+        _say(f"written: {plot}")
+    write_figures("video", figures, f"{job_bars(figures['job'])}\n{_rates(figures)}", save=save, as_json=as_json)
 
 
 def memory(
@@ -74,24 +69,31 @@ def memory(
     """
     from benchmarks.memory import memory_over_frames
 
-    _finish("memory", memory_over_frames(frames), save=save, as_json=as_json)
+    figures = memory_over_frames(frames)
+    text = "\n".join(f"{key}: {value}" for key, value in figures.items())
+    write_figures("memory", figures, text, save=save, as_json=as_json)
+
+
+def write_figures(name: str, figures: dict[str, Any], text: str, *, save: bool, as_json: bool) -> None:
+    """Save the figures if they are to be, and print them: `text` for people, or JSON with the machine."""
+    import json
+
+    from benchmarks.machine import machine_facts, write_result
+
+    if save:
+        figures = {**figures, "command": name}
+        _say(f"written: {write_result(name, figures)}")
+    typer.echo(json.dumps({"machine": machine_facts(), **figures}, indent=2) if as_json else text)
+
+
+def _rates(figures: dict[str, Any]) -> str:
+    bare, whole = figures["bare_fps"], figures["video_fps"]
+    peak = f"; at most {figures['peak_mb']:.0f} MB" if "peak_mb" in figures else ""
+    return (
+        f"{figures['rounds']} rounds: video {whole['median']:.1f} ({whole['lowest']:.1f} to {whole['highest']:.1f}) "
+        f"frames/s, bare engine {bare['median']:.1f}: {figures['ratio']:.2f} of it{peak}"
+    )
 
 
 def _say(text: str) -> None:
     typer.echo(text, err=True)
-
-
-def _finish(name: str, figures: dict[str, object], *, save: bool, as_json: bool) -> None:
-    import json
-
-    from benchmarks.machine import write_result
-
-    if save:
-        figures.setdefault("command", name)
-        _say(f"written: {write_result(name, figures)}")
-    if as_json:
-        typer.echo(json.dumps(figures, indent=2))
-        return
-    for key, value in figures.items():
-        if key != "last_run":
-            typer.echo(f"{key}: {value}")

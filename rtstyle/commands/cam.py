@@ -12,6 +12,7 @@ from rtstyle.commands.options import (
     JsonOption,
     KeepColorsOption,
     NetOption,
+    PrecisionOption,
     SrModeOption,
     SrOption,
     StrengthOption,
@@ -54,6 +55,7 @@ def cam(
     ] = 5.0,
     mirror: Annotated[bool, typer.Option("--mirror", help="As in a mirror.")] = False,
     backend: BackendOption = "auto",
+    precision: PrecisionOption = None,
     record: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--record", help="Record to this .mp4 file, with true timestamps."),
@@ -74,10 +76,16 @@ def cam(
         Optional[float],  # noqa: UP045
         typer.Option("--seconds", help="End after so many seconds."),
     ] = None,
+    warm_up: Annotated[
+        int, typer.Option("--warm-up", help="Leave so many first frames out of the rate and the latency.")
+    ] = 0,
     list_cameras: Annotated[bool, typer.Option("--list", help="List the cameras and exit.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Paint or enlarge a camera, a stream or a clip live, in a window; h shows the keys.
+
+    Where several nets have the style, the best one that keeps the rate paints: that of --fps, else what the source
+    states, else 30. They are timed once for a size, which is remembered.
 
     Example: rtstyle cam --style wave --mirror
     """
@@ -105,6 +113,7 @@ def cam(
         stall_s=stall,
         mirror=mirror,
         backend=backend,
+        precision=precision,
         record=record,
         force=force,
         folder=folder,
@@ -112,6 +121,7 @@ def cam(
         headless=headless,
         frames=frames,
         seconds=seconds,
+        warm_up=warm_up,
     )
     stop = threading.Event()
     _stop_on_signals(stop)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Any
+
 import typer
 
 from rtstyle.commands.options import JsonOption
@@ -9,40 +11,78 @@ from rtstyle.commands.options import JsonOption
 __all__ = ["doctor"]
 
 
-def doctor(as_json: JsonOption = False) -> None:
-    """Show which backends can run here, and where files are kept.
+def doctor(
+    *,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Time nothing: tell of the nets' speed only what is remembered.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what this machine can do: processor, GPUs, backends, nets, cameras, encoders, folders.
+
+    Says which net `--net auto` takes here, how fast it is (it is timed for that), and what to install for more.
 
     Example: rtstyle doctor
     """
     import json
+
+    from rtstyle.commands.doctor_text import lines
+
+    facts = _facts(quick=quick)
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+        return
+    for line in lines(facts):
+        typer.echo(line)
+
+
+def _facts(*, quick: bool) -> dict[str, Any]:
+    """Everything, as JSON values."""
     import platform
+    from dataclasses import asdict
 
     from engines.backends import cache_folder, reports
+    from engines.graphics import graphics_cards
     from engines.library import Library, shipped_folder, user_folder
+    from engines.processor import processor
+    from realtime.video.encoder_check import encoder_reports
     from rtstyle import __version__
+    from rtstyle.checkup import camera_reports, folder_report
+    from rtstyle.extras import wanting
 
-    backends = reports()
-    library = Library()
-    chosen = next((report.name for report in backends if report.usable), None)
-    if as_json:
-        summary = {
-            "version": __version__,
-            "python": platform.python_version(),
-            "system": platform.platform(),
-            "backend": chosen,
-            "backends": [{"name": r.name, "usable": r.usable, "text": r.text} for r in backends],
-            "nets": {name: len(library.styles(name)) for name in library.nets()},
-            "user_folder": str(user_folder()),
-            "cache_folder": str(cache_folder()),
-        }
-        typer.echo(json.dumps(summary, indent=2))
-        return
-    typer.echo(f"rtstyle {__version__}, Python {platform.python_version()}, {platform.platform()}")
-    for report in backends:
-        mark = "->" if report.name == chosen else "  "
-        typer.echo(f"{mark} {report.name}: {report.text}")
-    for name in library.nets():
-        typer.echo(f"   net {name}: {len(library.styles(name))} styles")
-    typer.echo(f"   your nets and styles: {user_folder()} (set RTSTYLE_HOME to move it)")
-    typer.echo(f"   shipped ones: {shipped_folder()}")
-    typer.echo(f"   compiled nets: {cache_folder()} (set RTSTYLE_CACHE to move it)")
+    backends, library, graphics = reports(), Library(), graphics_cards()
+    gpu = any(card.usable for card in graphics)
+    seen = camera_reports(quick=quick)
+    folders = {"user": folder_report(user_folder()), "cache": folder_report(cache_folder())}
+    return {
+        "version": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "cpu": asdict(processor()),
+        "gpus": [asdict(card) for card in graphics],
+        "backend": next((report.name for report in backends if report.usable), None),
+        "backends": [asdict(report) for report in backends],
+        "nets": {name: len(library.styles(name)) for name in library.nets()},
+        "cameras": None if seen is None else [asdict(camera) for camera in seen],
+        "encoders": [asdict(report) for report in encoder_reports()],
+        "user_folder": str(user_folder()),
+        "shipped_folder": str(shipped_folder()),
+        "cache_folder": str(cache_folder()),
+        "folders": {name: {"writable": report.writable, "text": report.text} for name, report in folders.items()},
+        "auto": _outlooks(quick=quick),
+        "install": [{"command": extra.command, "what": extra.what} for extra in wanting(gpu=gpu)],
+    }
+
+
+def _outlooks(*, quick: bool) -> list[dict[str, object]]:
+    from rtstyle.outlook import SIZES, outlook
+
+    if not quick:
+        sizes = " and ".join(f"{width}x{height}" for width, height in SIZES)
+        _say(f"timing nets at {sizes}, about a second each (--quick leaves it out)")
+    found = [outlook(size, measure=not quick, notice=_say) for size in SIZES]
+    return [{**one.as_dict(), "line": one.line()} for one in found]
+
+
+def _say(text: str) -> None:
+    typer.echo(f"rtstyle: {text}", err=True)

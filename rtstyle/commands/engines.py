@@ -148,8 +148,12 @@ def clean(
 ) -> None:
     """Remove what cannot be used any more: engines of older versions and files, damaged ones, left-overs.
 
+    What is remembered of the nets' speed goes too: it is measured anew when it is needed.
+
     Example: rtstyle engines clean
     """
+    from engines.backends import cache_folder
+    from engines.net_times import times_path
     from engines.nvidia.inspect import problem_of
 
     store = _store(None)
@@ -158,6 +162,7 @@ def clean(
     else:
         useless = [stored for stored in store.entries() if problem_of(stored)]
         doomed = [*store.strays(), *(path for stored in useless for path in store.files_of(stored))]
+    doomed += [path for path in [times_path(cache_folder())] if path.is_file()]
     freed = store.remove(doomed)
     if as_json:
         _print_json({"removed": [str(path) for path in doomed], "freed_bytes": freed})

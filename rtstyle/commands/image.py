@@ -72,7 +72,8 @@ def image(
 ) -> None:
     """Paint pictures, enlarge them, or both: one, many, or a folder.
 
-    Orientation, transparency and EXIF data are kept; colours become sRGB.
+    Orientation, transparency and EXIF data are kept; colours become sRGB. Where several nets have the style, `fast`
+    paints, and --net names another.
 
     Example: rtstyle image holiday.jpg painted.jpg --style starry-night
     """
@@ -153,6 +154,7 @@ def _facts(summary: BatchSummary, painter: PictureChain) -> dict[str, Any]:
         "files": len(summary.painted) + len(summary.failed),
         "painted": len(summary.painted),
         "failed": len(summary.failed),
+        "net": " then ".join(spec.net.name for spec in specs) or None,
         "backend": joined(specs, "backend") or None,
         "precision": joined(specs, "precision") or None,
         "pictures": [dataclasses.asdict(painted) for painted in summary.painted],

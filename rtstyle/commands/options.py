@@ -11,6 +11,7 @@ __all__ = [
     "JsonOption",
     "KeepColorsOption",
     "NetOption",
+    "PrecisionOption",
     "SrModeOption",
     "SrOption",
     "StrengthOption",
@@ -23,7 +24,9 @@ StyleOption = Annotated[
 ]
 NetOption = Annotated[
     Optional[str],  # noqa: UP045
-    typer.Option("--net", help="The net that paints: a name from `rtstyle styles list`, or a net file."),
+    typer.Option(
+        "--net", help="The net that paints: auto (the default), a name from `rtstyle styles list`, or a net file."
+    ),
 ]
 StrengthOption = Annotated[float, typer.Option("--strength", help="0 leaves the frame as it is, 1 paints it fully.")]
 KeepColorsOption = Annotated[
@@ -39,5 +42,9 @@ SrModeOption = Annotated[
 ]
 BackendOption = Annotated[
     str, typer.Option("--backend", help="auto, or a backend from `rtstyle doctor`; a named one is used or is an error.")
+]
+PrecisionOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--precision", help="f32, bf16 or f16: what the net computes in. Default: the backend's choice."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines on stdout.")]

@@ -31,7 +31,7 @@ def list_styles(net: NetOption = None, as_json: JsonOption = False) -> None:
     """
     from engines.errors import RtStyleError
     from engines.library import Library
-    from rtstyle.style_facts import rows_of_net
+    from rtstyle.style_facts import merged, rows_of_net
 
     library = Library()
     rows = []
@@ -46,7 +46,7 @@ def list_styles(net: NetOption = None, as_json: JsonOption = False) -> None:
         typer.echo(json.dumps(rows, indent=2))
         return
     columns = ("name", "title", "artist", "year", "net")
-    table = [dict(zip(columns, columns, strict=True)), *rows]
+    table = [dict(zip(columns, columns, strict=True)), *merged(rows)]
     widths = {column: max(len(row[column]) for row in table) for column in columns}
     for row in table:
         typer.echo("  ".join(row[column].ljust(widths[column]) for column in columns).rstrip())

@@ -13,6 +13,7 @@ from rtstyle.commands.options import (
     JsonOption,
     KeepColorsOption,
     NetOption,
+    PrecisionOption,
     SrModeOption,
     SrOption,
     StrengthOption,
@@ -47,16 +48,24 @@ def video(
     codec: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
-            "--codec", help="h264, hevc, av1, vp9, or an encoder: h264_nvenc, h264_vaapi, h264_qsv, h264_videotoolbox."
+            "--codec",
+            help="h264, hevc, av1, vp9, or an encoder: h264_nvenc, hevc_nvenc, av1_nvenc, h264_vaapi, h264_qsv, "
+            "h264_videotoolbox; auto: an NVIDIA GPU's encoder where there is one. Default: h264 on the CPU.",
         ),
     ] = None,
     crf: Annotated[Optional[int], typer.Option("--crf", help="Quality: lower is better. h264: 0 to 51, 20.")] = None,  # noqa: UP045
     preset: Annotated[Optional[str], typer.Option("--preset", help="The encoder's speed. h264: veryfast.")] = None,  # noqa: UP045
+    decoder: Annotated[
+        str, typer.Option("--decoder", help="cpu, cuda (an NVIDIA GPU), or auto: what a trial shows to be faster.")
+    ] = "auto",
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing OUT.")] = False,
     backend: BackendOption = "auto",
+    precision: PrecisionOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Paint every frame of a video, enlarge it, or both; sound, subtitles, chapters and timestamps stay as they are.
+
+    Nothing hurries here: where several nets have the style, `fast` paints, and --net names another.
 
     Ctrl-C finishes what was painted into a playable file.
 
@@ -84,9 +93,10 @@ def video(
         codec=codec,
         crf=crf,
         preset=preset,
+        decoder=decoder,
         overwrite=force,
         backend=backend,
-        engine=EngineOptions(cache=cache_folder()),
+        engine=EngineOptions(cache=cache_folder(), precision=precision),
     )
     try:
         with _terminated_like_interrupted(), _shown(job.source) as (progress, notice):

@@ -20,6 +20,7 @@ __all__ = [
     "identity_net",
     "read_changed",
     "shift_net",
+    "slow_net",
     "tint_model",
     "tint_net",
     "vector",
@@ -78,6 +79,31 @@ def tint_net(*, name: str = "tint", size_multiple: int = 1) -> NetFile:
     return net_from_model(
         tint_model(), NetSpec(name=name, kind="style", style_length=3, size_multiple=size_multiple, licence="MIT")
     )
+
+
+def slow_net(*, name: str = "slow", channels: int = 128) -> NetFile:
+    """Does what `tint_net` does, with a hundred thousand times the work a pixel and more weights."""
+    front, back = _front(), _back("tinted")
+    wide, back_again = np.zeros((channels, 3, 1, 1), np.float32), np.zeros((3, channels, 1, 1), np.float32)
+    wide[[0, 1, 2], [0, 1, 2]] = back_again[[0, 1, 2], [0, 1, 2]] = 1
+    middle = np.zeros((channels, channels, 3, 3), np.float32)
+    middle[range(channels), range(channels), 1, 1] = 1
+    nodes = [
+        *front,
+        helper.make_node("Conv", ["planes", "wide"], ["many"], kernel_shape=[1, 1]),
+        helper.make_node("Conv", ["many", "middle"], ["worked"], kernel_shape=[3, 3], pads=[1] * 4),
+        helper.make_node("Conv", ["worked", "narrow"], ["same"], kernel_shape=[1, 1]),
+        helper.make_node("Reshape", ["style", "shape"], ["colour"]),
+        helper.make_node("Add", ["same", "colour"], ["tinted"]),
+        *back,
+    ]
+    weights = [
+        numpy_helper.from_array(wide, "wide"),
+        numpy_helper.from_array(middle, "middle"),
+        numpy_helper.from_array(back_again, "narrow"),
+        numpy_helper.from_array(np.array([1, 3, 1, 1], np.int64), "shape"),
+    ]
+    return net_from_model(_model(nodes, weights, style_length=3), NetSpec(name=name, kind="style", style_length=3))
 
 
 def vector(red: float, green: float, blue: float) -> NDArray[np.float32]:

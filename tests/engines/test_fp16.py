@@ -62,8 +62,10 @@ def test_every_convolution_is_half_and_every_statistic_is_float(name: str) -> No
     assert {types[name] for node in convolutions for name in node.input} == {TensorProto.FLOAT16}
     assert {types[node.input[0]] for node in nodes if node.op_type in STATISTICS} <= {TensorProto.FLOAT}
     norms = [node for node in nodes if node.op_type == "InstanceNormalization"]
-    assert norms
-    assert {types[name] for node in norms for name in (*node.input, *node.output)} == {TensorProto.FLOAT}
+    assert bool(norms) == (half.spec.kind == "style")
+    assert {types[name] for node in norms for name in (*node.input, *node.output)} <= {TensorProto.FLOAT}
+    ends = [node for node in nodes if {"frame", "image"} & {*node.input, *node.output}]
+    assert {types.get(name) for node in ends for name in (*node.input, *node.output)} == {TensorProto.FLOAT, None}
 
 
 def test_the_half_net_is_a_net_file_of_half_the_size_with_the_same_ends() -> None:
@@ -119,6 +121,17 @@ def test_with_true_half_rounding_photos_stay_the_same(size: tuple[int, int]) -> 
     photo = _photo(*size)
     painted, largest = emulate(half_from_net(_net()), photo, trial_style(_net()))
     assert _psnr_db(painted, _painted(_net(), photo)) >= LOWEST_DB["f16"]
+    assert largest < 65504 / 2
+
+
+@pytest.mark.parametrize("name", [name for name in _NETS if _net(name).spec.kind == "upscale"])
+@pytest.mark.parametrize("number", range(5))
+def test_upscalers_stay_the_same_with_true_half_rounding(name: str, number: int) -> None:
+    pytest.importorskip("onnxruntime")
+    net, size = _net(name), (160, 120)
+    picture = _photo(*size) if number == 4 else trial_pictures(size)[number]
+    painted, largest = emulate(half_from_net(net), picture, None)
+    assert _psnr_db(painted, _painted(net, picture)) >= LOWEST_DB["f16"]
     assert largest < 65504 / 2
 
 

@@ -78,6 +78,17 @@ def test_wrong_names_suggest_the_nearest(shipped: Path) -> None:
         library.net_of("xyzzy")
 
 
+def test_the_nets_that_have_all_of_some_styles_the_default_first(shipped: Path) -> None:
+    for name in ("another", "fast"):
+        net = tint_net(name=name)
+        add_net(shipped, net)
+        add_style(shipped, net, "red", vector(1, 0, 0))
+    library = Library(shipped)
+    assert library.nets_with(["red"]) == ["fast", "another", "tint"]
+    assert library.nets_with(["red", "green"]) == ["tint"]
+    assert library.nets_with(["blue"]) == library.nets_with([str(shipped / "tint" / "red.safetensors")]) == []
+
+
 def test_an_empty_library_says_so(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="no net is called 'fast', there are none"):
         Library(tmp_path).net("fast")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engines.errors import BadInputError
 from engines.library import Library, shipped_folder
-from engines.look import blend, look, parse_blend
+from engines.look import AUTO_NET, blend, look, looks, parse_blend
 from tests.engines.nets import add_net, add_style, identity_net, tint_net, vector
 
 NAMES = st.from_regex(r"[a-z0-9]+(-[a-z0-9]+)*", fullmatch=True)
@@ -147,3 +147,33 @@ def test_a_net_without_styles_needs_no_vector(
 def test_looks_that_are_not_there_are_bad_input(library: Library, text: str | None, net: str | None, said: str) -> None:
     with pytest.raises(BadInputError, match=said):
         look(text, net=net, library=library)
+
+
+def test_a_style_that_several_nets_have_gives_a_look_for_each_and_a_named_net_only_its_own(
+    library: Library, tmp_path: Path
+) -> None:
+    for name in ("fast", "zebra"):
+        net = tint_net(name=name)
+        add_net(tmp_path, net)
+        add_style(tmp_path, net, "red", vector(1, 0, 0))
+    for auto in (None, AUTO_NET):
+        assert [found.net.spec.name for found in looks("red", net=auto, library=library)] == ["fast", "tint", "zebra"]
+    assert [found.net.spec.name for found in looks("red", net="zebra", library=library)] == ["zebra"]
+    assert [found.net.spec.name for found in looks("same", library=library)] == ["same"]
+    assert look("red", library=library).net.spec.name == "fast"
+
+
+def test_a_blend_is_painted_by_the_nets_that_have_all_of_it(library: Library, tmp_path: Path) -> None:
+    net = tint_net(name="fast")
+    add_net(tmp_path, net)
+    add_style(tmp_path, net, "red", vector(1, 0, 0))
+    assert [found.net.spec.name for found in looks("red,green", library=library)] == ["tint"]
+
+
+def test_a_further_net_that_cannot_be_used_is_left_out_and_said(library: Library, tmp_path: Path) -> None:
+    add_style(tmp_path, tint_net(name="zebra"), "red", vector(1, 0, 0))
+    add_net(tmp_path, tint_net(name="zebra", size_multiple=2))
+    notices: list[str] = []
+    assert [found.net.spec.name for found in looks("red", library=library, notice=notices.append)] == ["tint"]
+    assert len(notices) == 1
+    assert notices[0].startswith("net zebra is left out: style red was made for net zebra")

@@ -10,8 +10,9 @@ from engines.backends import open_engine
 from engines.contract import EngineOptions, EngineSpec
 from engines.errors import BackendError
 from engines.library import Library
-from engines.measure import open_measure
+from engines.measure import open_measure, options_for_tiles
 from engines.net_file import NetFile
+from engines.nvidia.agreement import LOWEST_DB, agreement, trial_pictures, trial_style
 from engines.tiled_net import NotTileableError, Statistics, tiled_net
 from tests.engines.tiled_nets import affine_net, global_net, normalising_net, sharpening_net
 
@@ -84,6 +85,40 @@ def test_an_opset_without_the_operators_that_are_needed_is_refused() -> None:
     model.opset_import[0].version = 10
     with pytest.raises(NotTileableError, match="opset is 10, expected 11"):
         tiled_net(replace(net, model=model.SerializeToString()))
+
+
+@pytest.mark.parametrize("backend", ["tensorrt", "tensorrt-rtx", "torch"])
+def test_for_a_gpu_the_cpu_measures_and_the_gpu_paints_in_the_same_precision(backend: str) -> None:
+    tiled, frame = tiled_net(affine_net()), np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    options = options_for_tiles(backend, EngineOptions(depth=3))
+    assert (options.precision, options.depth) == ("f32", 3)
+    assert options_for_tiles("openvino", EngineOptions()).precision is None
+    with pytest.raises(BackendError, match=r"leave the precision to it.*--backend openvino"):
+        options_for_tiles(backend, EngineOptions(precision="f16"))
+    window, vector = np.array([0, 1, 0, 1], np.float32), Statistics(tiled.channels).packed(None)
+    found = [
+        open_measure(
+            tiled.measuring[0],
+            EngineSpec(net=tiled.painting.spec, size=(32, 32), backend=name, device="wood", precision="f32"),
+        )(frame, vector, window)
+        for name in (backend, "openvino")
+    ]
+    assert np.array_equal(*found)
+
+
+def test_the_net_of_the_tiles_is_not_taken_for_another_file_of_the_net() -> None:
+    net = Library().net("fast")
+    assert tiled_net(net).painting.spec.name == "fast-tiles"
+
+
+def test_two_runtimes_agree_on_the_trial_pictures_of_a_net_of_tiles_and_these_show_something() -> None:
+    """What a GPU's engine is compared by before it is used: statistics of any size would drive the runtimes apart."""
+    pytest.importorskip("onnxruntime")
+    net, size = tiled_net(Library().net("fast")).painting, (160, 120)
+    with open_engine(net, size, backend="onnxruntime", options=F32) as engine:
+        assert agreement(engine, net)[0] > LOWEST_DB["f32"] + 10
+        engine.submit(trial_pictures(size)[3], trial_style(net))
+        assert engine.collect().std(axis=(0, 1)).mean() > 10
 
 
 def test_a_backend_that_cannot_measure_says_which_can() -> None:

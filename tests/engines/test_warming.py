@@ -11,7 +11,7 @@ import pytest
 from engines.backends import open_engine
 from engines.contract import Engine, EngineOptions
 from engines.errors import BackendError, BadInputError
-from engines.warming import WarmingEngine, open_engine_at_once
+from engines.warming import BUILDING, DONE, FAILED, WarmingEngine, open_engine_at_once
 from tests.engines.contract import flat, picture
 from tests.engines.nets import identity_net
 
@@ -48,7 +48,7 @@ def _after(go: threading.Event, made: list[_Recorded]) -> Callable[[threading.Ev
 
 def test_frames_go_through_the_hand_over_in_order_and_the_first_engine_is_closed() -> None:
     go, made, first = threading.Event(), [], _Recorded(_open())
-    with WarmingEngine(first, _after(go, made)) as engine:  # type: ignore[arg-type]
+    with WarmingEngine(first, _after(go, made), title="Better") as engine:  # type: ignore[arg-type]
         frames = [picture(_SIZE, seed) for seed in range(6)]
         engine.submit(frames[0])
         engine.submit(frames[1])
@@ -70,11 +70,73 @@ def test_an_engine_that_cannot_be_made_is_said_and_the_first_goes_on(caplog: pyt
     def make(_: threading.Event) -> Engine:
         raise BackendError("out of memory")
 
-    with WarmingEngine(_open(), make) as engine:
+    with WarmingEngine(_open(), make, title="Better") as engine:
         engine._maker.join()
         engine.submit(flat(_SIZE, 9))
         assert np.array_equal(engine.collect(), flat(_SIZE, 9))
-    assert "openvino goes on: out of memory" in caplog.text
+        assert engine.handover.state == FAILED
+    assert "no Better engine for net same, the CPU goes on: out of memory" in caplog.text
+
+
+def test_what_a_vendor_raises_is_one_line_and_the_first_engine_goes_on() -> None:
+    told: list[str] = []
+
+    def make(_: threading.Event) -> Engine:
+        raise ZeroDivisionError("two\nlines")
+
+    with WarmingEngine(_open(), make, title="Better", tell=told.append) as engine:
+        engine._maker.join()
+        engine.submit(flat(_SIZE, 9))
+        assert np.array_equal(engine.collect(), flat(_SIZE, 9))
+    assert told[1:] == ["no Better engine for net same, the CPU goes on: ZeroDivisionError: two lines"]
+
+
+def test_the_viewer_can_be_told_how_long_it_has_taken_and_that_it_is_done() -> None:
+    go, told = threading.Event(), []
+    with WarmingEngine(_open(), _after(go, []), title="Better", tell=told.append) as engine:
+        assert told == ["Better engine for net same is being built, the CPU paints: 0 s"]
+        assert engine.handover.state == BUILDING
+        go.set()
+        engine._maker.join()
+        assert engine.handover.state == BUILDING  # it paints nothing yet
+        taken_s = engine.handover.seconds
+        engine.submit(flat(_SIZE, 1))
+        assert (engine.handover.state, engine.handover.seconds) == (DONE, taken_s)
+        assert told[1:] == [engine.handover.line]
+        assert told[1].startswith("now on Better, net same, after")
+
+
+def test_engines_are_built_one_after_the_other_and_closing_does_not_wait_for_the_queue() -> None:
+    first, second = threading.Event(), threading.Event()
+
+    def build(cancelled: threading.Event) -> Engine:
+        first.set()
+        assert cancelled.wait(10)
+        raise BackendError("stopped")
+
+    def never(_: threading.Event) -> Engine:
+        second.set()
+        return _open()
+
+    with WarmingEngine(_open(), build, title="Better"):
+        assert first.wait(10)
+        with WarmingEngine(_open(), never, title="Better"):
+            pass
+    assert not second.is_set()
+
+
+def test_somebody_who_closes_an_engine_is_told_what_the_wait_is_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engines.warming._PATIENCE_S", 0.05)
+    told: list[str] = []
+    go = threading.Event()
+
+    def tell(text: str) -> None:
+        told.append(text)
+        if text.startswith("waiting"):
+            go.set()
+
+    WarmingEngine(_open(), _after(go, []), title="Better", tell=tell).close()
+    assert told[-1] == "waiting for the build of the Better engine to stop"
 
 
 def test_closing_stops_the_build_and_closes_what_it_made() -> None:
@@ -86,7 +148,7 @@ def test_closing_stops_the_build_and_closes_what_it_made() -> None:
         return made[0]  # type: ignore[return-value]
 
     first = _Recorded(_open())
-    engine = WarmingEngine(first, make)  # type: ignore[arg-type]
+    engine = WarmingEngine(first, make, title="Better")  # type: ignore[arg-type]
     engine.submit(flat(_SIZE, 1))
     engine.close()
     engine.close()
@@ -94,7 +156,7 @@ def test_closing_stops_the_build_and_closes_what_it_made() -> None:
 
 
 def test_the_limits_are_those_of_every_engine() -> None:
-    with WarmingEngine(_open(), lambda _: _open()) as engine:
+    with WarmingEngine(_open(), lambda _: _open(), title="Better") as engine:
         with pytest.raises(RuntimeError, match="nothing is in flight"):
             engine.collect()
         with pytest.raises(BadInputError):

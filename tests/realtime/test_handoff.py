@@ -78,3 +78,19 @@ def test_mailbox_get_wakes_when_an_item_comes() -> None:
     timer = _after(0.05, lambda: mailbox.put(3))
     assert mailbox.get(timeout_s=5) == 3
     timer.join()
+
+
+def test_queue_says_how_long_each_side_has_waited() -> None:
+    queue = BoundedQueue[int](1)
+    queue.put(1)
+    timer = _after(0.1, queue.get)
+    queue.put(2)
+    timer.join()
+    assert 0.09e9 <= queue.put_waited_ns < 5e9
+    assert queue.get() == 2
+    assert queue.get_waited_ns == 0
+    timer = _after(0.1, queue.close)
+    with pytest.raises(Closed):
+        queue.get()
+    timer.join()
+    assert 0.09e9 <= queue.get_waited_ns < 5e9

@@ -43,13 +43,29 @@ def _frames(path: Path) -> int:
 
 
 def test_the_summary_is_one_json_object_and_all_of_stdout() -> None:
-    done = _cam(*_PATTERN, "--frames", "12", "--style", "udnie:0.6,wave:0.4", "--mirror", "--json")
+    done = _cam(*_PATTERN, "--frames", "12", "--style", "udnie:0.6,wave:0.4", "--net", "fast", "--mirror", "--json")
     summary = json.loads(done.stdout)
     assert (done.returncode, done.stderr) == (0, "")
     assert (summary["shown"], summary["size"], summary["style"]) == (12, [64, 48], "udnie:0.6,wave:0.4")
     assert {"captured", "dropped", "duplicates", "reused", "reconnects", "fps"} <= set(summary)
     assert set(summary["latency_ms"]) == {"p50", "p95", "p99"}
     assert set(summary["stages_ms"]) == {"capture", "wait", "infer", "show"}
+
+
+def test_frames_that_warm_up_are_shown_and_not_timed() -> None:
+    paced = (*_PATTERN, "--fps", "50", "--frames", "12", "--json")
+    for warm_up, timed in ((0, 11), (8, 4)):
+        summary = json.loads(_cam(*paced, "--warm-up", str(warm_up)).stdout)
+        assert summary["shown"] == 12
+        assert round(summary["fps"] * summary["seconds"]) == timed
+    assert "fewer than are shown" in _refused(*paced, "--warm-up", "12")
+
+
+def test_the_precision_asked_for_is_the_one_that_runs() -> None:
+    done = _cam(*_PATTERN, "--frames", "3", "--precision", "f32", "--backend", "openvino", "--json")
+    summary = json.loads(done.stdout)
+    assert (summary["precision"], summary["in_flight"]) == ("f32", 2)
+    assert "precision is one of f32, bf16, f16" in _refused(*_PATTERN, "--precision", "f64")
 
 
 def test_for_people_there_is_a_line() -> None:
@@ -63,7 +79,20 @@ def test_for_people_there_is_a_line() -> None:
 def test_a_signal_ends_the_run_cleanly_and_leaves_a_whole_recording(tmp_path: Path, number: signal.Signals) -> None:
     out = tmp_path / "out.mp4"
     child = subprocess.Popen(
-        [sys.executable, "-m", "rtstyle", "cam", *_PATTERN, "--fps", "30", "--record", str(out), "--json"],
+        [
+            sys.executable,
+            "-m",
+            "rtstyle",
+            "cam",
+            *_PATTERN,
+            "--net",
+            "fast",
+            "--fps",
+            "30",
+            "--record",
+            str(out),
+            "--json",
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from engines.errors import BackendError
+from engines.net_times import times_path
 from engines.nvidia.driver import find_gpu
 
 needs_rtx = pytest.mark.skipif(
@@ -94,6 +95,12 @@ def test_clean_all_removes_everything_that_was_compiled_and_nothing_else(tmp_pat
         (tmp_path / name).write_bytes(b"x")
     assert "removed 3 files" in _engines(tmp_path, "clean", "--all").stdout
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["mine.txt"]
+
+
+def test_clean_forgets_the_speed_of_nets(tmp_path: Path) -> None:
+    times_path(tmp_path).write_text("{}")
+    assert "removed 1 files" in _engines(tmp_path, "clean").stdout
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_empty_cache_says_how_to_fill_it(tmp_path: Path) -> None:

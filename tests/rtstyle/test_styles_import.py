@@ -101,6 +101,7 @@ def test_an_existing_net_is_kept_unless_force_is_given(home: Path, tmp_path: Pat
     [
         (("nowhere.onnx",), "nowhere.onnx: cannot be read"),
         (("{tmp}/text.onnx",), "expected an ONNX file"),
+        (("{tmp}/text.pth",), "expected a PyTorch checkpoint"),
         (("{tmp}/net.onnx",), "a net file already"),
         (("{tmp}/a.onnx", "--name", "fast"), "the name of a shipped net"),
         (("{tmp}/a.onnx", "--name", "../a"), "choose one with --name"),
@@ -112,6 +113,7 @@ def test_what_cannot_be_imported_is_said_in_one_line_and_writes_nothing(
     home: Path, tmp_path: Path, arguments: tuple[str, ...], said: str
 ) -> None:
     (tmp_path / "text.onnx").write_text("no net")
+    (tmp_path / "text.pth").write_text("no net")
     write_net(tmp_path / "net.onnx", identity_net())
     _onnx(tmp_path, "a.onnx")
     assert said in refused("styles", "import", *(part.format(tmp=tmp_path) for part in arguments))

@@ -40,6 +40,16 @@ def test_list_is_a_table_of_all_styles_of_all_nets() -> None:
     assert len(starts) == 1  # columns stand below each other
 
 
+def test_a_style_of_two_nets_is_one_line_and_two_rows_for_machines(home: Path) -> None:
+    small = tint_net(name="tint-small")
+    add_net(home, small)
+    add_style(home, small, "red", vector(50, 0, 0))
+    (red,) = [line for line in run("styles", "list").stdout.splitlines() if line.startswith("red ")]
+    assert red.endswith("tint, tint-small")
+    rows = json.loads(run("styles", "list", "--json").stdout)
+    assert [row["net"] for row in rows if row["name"] == "red"] == ["tint", "tint-small"]
+
+
 @pytest.mark.usefixtures("home")
 def test_list_of_one_net() -> None:
     rows = json.loads(run("styles", "list", "--net", "tint", "--json").stdout)

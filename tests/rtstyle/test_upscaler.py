@@ -74,7 +74,7 @@ def test_a_video_is_enlarged_alone_and_after_a_style(tmp_path: Path) -> None:
 
 
 def test_an_upscaler_that_is_not_there_is_one_line_that_says_which_are() -> None:
-    with pytest.raises(rtstyle.RtStyleError, match=r"4 times \(perceptual\); there are: 2 \(perceptual\), 3 \(fidel"):
-        rtstyle.Upscaler(4)
+    with pytest.raises(rtstyle.RtStyleError, match=r"16 times \(perceptual\); there are: 2 \(fidelity\), 2 \(perc"):
+        rtstyle.Upscaler(16)
     with pytest.raises(rtstyle.RtStyleError, match="is for painting"):
         rtstyle.stylize_video("in.mp4", "out.mp4", sr=2, strength=0.5)

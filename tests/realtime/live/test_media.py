@@ -9,7 +9,7 @@ import pytest
 
 from engines.errors import SourceError
 from realtime.live.media import MediaSource
-from realtime.live.source import EndOfSource, Grab
+from realtime.live.source import EndOfSource, Grab, plausible_rate
 from tests.conftest import shared
 from tests.realtime.live.clips import write_clip
 from tests.realtime.live.mjpeg import MjpegCamera
@@ -40,6 +40,23 @@ def test_a_file_gives_every_frame_with_its_own_time_and_starts_again(tmp_path: P
             source.rewind()
     finally:
         source.close()
+
+
+def test_a_file_says_its_rate_and_a_stream_without_a_clock_does_not(tmp_path: Path) -> None:
+    source = MediaSource(str(write_clip(tmp_path / "even.mp4", list(range(0, 2000, 100)))), stall_s=5)
+    assert source.rate == pytest.approx(10, rel=0.1)
+    source.close()
+    with MjpegCamera() as camera:
+        stream = MediaSource(camera.url, stall_s=5)
+        assert stream.rate is None
+        stream.close()
+
+
+@pytest.mark.parametrize(
+    ("stated", "rate"), [(29.97, 29.97), (0, None), (-1, None), (90000, None), (float("nan"), None), (None, None)]
+)
+def test_a_rate_that_no_camera_has_is_none(stated: float | None, rate: float | None) -> None:
+    assert plausible_rate(stated) == rate
 
 
 def test_a_stream_is_live_and_its_login_is_used_and_not_shown() -> None:

@@ -29,7 +29,7 @@ def _run(**told: object) -> CamSummary:
 
 
 def test_a_run_ends_after_the_wanted_number_of_frames_and_says_what_it_was() -> None:
-    summary = _run(source="test-pattern", size=_SIZE, style="wave", frames=20)
+    summary = _run(source="test-pattern", size=_SIZE, style="wave", net="fast", frames=20)
     assert summary.shown == 20
     assert summary.captured == summary.shown + summary.dropped
     assert (summary.size, summary.style, summary.net, summary.interrupted) == (_SIZE, "wave", "fast", False)

@@ -1,0 +1,144 @@
+"""Pictures of results (extra: bench). matplotlib is imported when something is drawn."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.bars import PARTS
+from benchmarks.table import spoken_size
+from engines.errors import BadInputError, MissingPackageError, OutputError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["check_plot", "plot_job", "plot_rates"]
+
+_ENDINGS = (".png", ".svg", ".pdf")
+_MARKERS = "osD^vPX*"
+_REAL_TIME_FPS = 30
+
+
+def check_plot(path: Path) -> None:
+    """Refuse before the measuring what could not be drawn. Raises MissingPackageError, BadInputError, OutputError."""
+    try:
+        import matplotlib  # noqa: F401, PLC0415 (extra: bench)
+    except ImportError as error:
+        raise MissingPackageError("--plot", "matplotlib", extra="bench") from error
+    if path.suffix.lower() not in _ENDINGS:
+        raise BadInputError(f"{path}: expected a picture that ends in {', '.join(_ENDINGS)}")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: there is no folder {path.parent}: make it first")
+
+
+def plot_rates(rows: Sequence[Mapping[str, Any]], machine: Mapping[str, Any], path: Path) -> None:
+    """Frames per second against pixels, one line for each net, backend and precision; bare engines dotted.
+
+    Raises BadInputError where nothing was measured, OutputError.
+    """
+    lines = _lines(rows)
+    if not lines:
+        raise BadInputError("there is nothing to plot: no combination can run here")
+    figure = _figure(9, 5.5)
+    axes = figure.add_subplot(xscale="log", yscale="log")
+    _set_limits(axes, [point for points in lines.values() for point in points])
+    for number, (label, points) in enumerate(lines.items()):
+        _draw_line(axes, number, label, points)
+    axes.axhline(_REAL_TIME_FPS, color="0.3", linewidth=1, linestyle="--")
+    axes.annotate(
+        f"{_REAL_TIME_FPS} frames/s",
+        (0, _REAL_TIME_FPS),
+        xycoords=("axes fraction", "data"),
+        xytext=(4, -11),
+        textcoords="offset points",
+        color="0.3",
+        fontsize="small",
+    )
+    _label_axes(axes, sorted({(size[0] * size[1], spoken_size(size)) for size in (row["size"] for row in rows)}))
+    axes.plot([], [], color="0.5", linestyle=":", label="bare engine")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper", frameon=False)
+    axes.set_title(_where(machine), fontsize="small", loc="left")
+    _save(figure, path)
+
+
+def plot_job(figures: Mapping[str, Any], machine: Mapping[str, Any], path: Path) -> None:
+    """Where a job's time went: a stacked bar for each of its threads, in seconds. Raises OutputError."""
+    figure = _figure(9, 2.8)
+    axes = figure.add_subplot()
+    job = figures["job"]
+    used: dict[str, Any] = {}
+    for place, (stage, parts) in enumerate(reversed(job["thread_seconds"].items())):
+        left = 0.0
+        for part, seconds in parts.items():
+            used[PARTS[part].words] = axes.barh(place, seconds, left=left, color=PARTS[part].colour, height=0.7)
+            left += seconds
+        axes.text(-0.01, place, f"{stage} ", transform=axes.get_yaxis_transform(), ha="right", va="center")
+    axes.set(xlim=(0, job["seconds"]), yticks=[], xlabel="seconds, all three side by side")
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    names = [part.words for part in PARTS.values() if part.words in used]
+    figure.legend([used[name] for name in names], names, loc="outside right upper", frameon=False)
+    title = f"{figures['net']}, {job['frames']} frames of {spoken_size(figures['size'])}, {job['fps']:.1f} frames/s"
+    axes.set_title(f"{title}; {_where(machine)}", fontsize="small", loc="left")
+    _save(figure, path)
+
+
+def _lines(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """Rows that have figures, by what their line is called, the smallest size first."""
+    found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row["size"][0] * row["size"][1]):
+        if "reason" not in row:
+            found[f"{row['net']}, {row['engine']['backend']} {row['engine']['precision']}"].append(row)
+    return found
+
+
+def _set_limits(axes: Axes, points: Sequence[Mapping[str, Any]]) -> None:
+    """Wide enough for all, and for 30 frames/s; first of all, for a logarithmic axis cannot fit itself to one point."""
+    pixels = [point["size"][0] * point["size"][1] for point in points]
+    rates = [point[what][end] for point in points for what in ("bare_fps", "cam_fps") for end in ("lowest", "highest")]
+    axes.set_xlim(min(pixels) / 1.3, max(pixels) * 1.3)
+    axes.set_ylim(min(*rates, _REAL_TIME_FPS) / 1.3, max(*rates, _REAL_TIME_FPS) * 1.3)
+
+
+def _draw_line(axes: Axes, number: int, label: str, points: Sequence[Mapping[str, Any]]) -> None:
+    pixels = [point["size"][0] * point["size"][1] for point in points]
+    whole, bare = [point["cam_fps"] for point in points], [point["bare_fps"] for point in points]
+    middle = [one["median"] for one in whole]
+    spread = [[one["median"] - one["lowest"] for one in whole], [one["highest"] - one["median"] for one in whole]]
+    color, marker = f"C{number % 10}", _MARKERS[number % len(_MARKERS)]
+    axes.errorbar(pixels, middle, spread, color=color, marker=marker, markersize=5, capsize=3, label=label)
+    axes.plot(
+        pixels, [one["median"] for one in bare], color=color, linestyle=":", marker=marker, markersize=3, alpha=0.7
+    )
+
+
+def _label_axes(axes: Axes, sizes: Sequence[tuple[int, str]]) -> None:
+    from matplotlib.ticker import NullLocator, ScalarFormatter  # noqa: PLC0415 (extra: bench)
+
+    axes.set_xticks([pixels for pixels, _ in sizes], [name for _, name in sizes], rotation=30, ha="right")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.yaxis.set_minor_formatter(ScalarFormatter())
+    axes.tick_params(axis="y", which="minor", labelsize="x-small", labelcolor="0.4")
+    axes.set(xlabel="size of the frames", ylabel="frames/s of rtstyle cam, on the test pattern")
+    axes.grid(which="major", color="0.9")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _where(machine: Mapping[str, Any]) -> str:
+    return f"{machine['cpu']}, {machine['cores']} cores, {machine['date']}"
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.figure import Figure  # noqa: PLC0415 (extra: bench)
+
+    return Figure(figsize=(width, height), layout="constrained", dpi=120)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    try:
+        figure.savefig(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error

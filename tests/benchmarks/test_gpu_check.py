@@ -1,0 +1,121 @@
+"""The one command for a GPU: its steps are real processes here, the GPU is missing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import av
+import pytest
+
+from benchmarks import gpu_check
+from benchmarks.gpu_check import Step, run_step, steps_for
+from benchmarks.gpu_clip import write_gpu_clip
+from engines.errors import BackendError
+from engines.nvidia.driver import Gpu, find_gpu
+
+
+def _no_gpu() -> bool:
+    try:
+        find_gpu()
+    except BackendError:
+        return True
+    return False
+
+
+def _later(seconds: float = 60) -> float:
+    return time.monotonic() + seconds
+
+
+def _python(code: str, **told: object) -> Step:
+    return Step(label="x", command=("-c", code), **told)  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(not _no_gpu(), reason="there is a GPU here")
+def test_without_a_gpu_it_says_so_in_one_line() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.gpu_check"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        cwd=Path(__file__).parents[2],
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("rtstyle: nothing to check: no NVIDIA ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_what_a_step_prints_is_its_result() -> None:
+    done = run_step(_python("print('{\"fps\": 7}')"), _later())
+    assert (done["result"], "failure" in done) == ({"fps": 7}, False)
+
+
+@pytest.mark.parametrize(
+    ("code", "failure"),
+    [
+        ("import sys; sys.exit('rtstyle: the GPU was lost')", "exit code 1: the GPU was lost"),
+        ("import os; os.abort()", "exit code -6"),
+        ("print('no JSON')", "exit code 0"),
+    ],
+)
+def test_a_step_that_fails_in_any_way_is_a_line_and_no_exception(code: str, failure: str) -> None:
+    assert run_step(_python(code), _later())["failure"].startswith(failure)
+
+
+def test_a_step_that_hangs_is_ended_and_what_it_said_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu_check, "_SHORTEST_S", 0.1)
+    code = "import time; print('test_one PASSED', flush=True); time.sleep(60)"
+    done = run_step(_python(code, limit_s=1.5, lines=5), _later())
+    assert done["end"] == ["test_one PASSED"]
+    assert done["failure"].startswith("not done after")
+
+
+def test_what_a_card_may_lack_is_no_failure() -> None:
+    done = run_step(
+        _python("import sys; print('no encoder', file=sys.stderr); sys.exit(2)", may_be_missing=True), _later()
+    )
+    assert done["missing"] == "exit code 2: no encoder"
+    assert "failure" not in done
+
+
+def test_no_step_begins_when_the_time_is_up() -> None:
+    assert run_step(_python("raise SystemExit(1)"), _later(1))["failure"] == "no time was left for it"
+
+
+def test_the_steps_begin_with_a_figure_and_the_tests_and_name_every_net(tmp_path: Path) -> None:
+    labels = [step.label for step in steps_for(["tensorrt", "torch"], tmp_path, tests=True)]
+    assert labels[:3] == ["tensorrt fast 1280x720", "torch fast 1280x720", "pytest -m gpu"]
+    assert len(set(labels)) == len(labels)
+    assert {"video cuda h264_nvenc", "bench fps tensorrt", "tensorrt fast 1920x1080"} <= set(labels)
+
+
+def test_results_are_written_after_each_step_with_the_machine_whatever_the_steps_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpu = Gpu(name="NVIDIA Wood", capability=(8, 9), memory=8 << 30, driver="13.0")
+    monkeypatch.setattr(gpu_check, "find_gpu", lambda: gpu)
+    monkeypatch.setattr("benchmarks.machine.RESULTS", tmp_path)
+    steps = [
+        Step(label="one", command=("-c", "print(1)")),
+        Step(label="two", command=("-c", "import os; os.abort()")),
+        Step(label="three", command=("-c", "print(3)")),
+    ]
+    monkeypatch.setattr(gpu_check, "steps_for", lambda *_, **__: iter(steps))
+    with pytest.raises(gpu_check.typer.Exit) as ended:
+        gpu_check.main(minutes=1, tests=False)
+    assert ended.value.exit_code == 1
+    written = json.loads((tmp_path / "gpu-nvidia-wood.json").read_text())
+    assert [step.get("result") for step in written["steps"]] == [1, None, 3]
+    assert any(failure.startswith("two: exit code") for failure in written["failures"])
+    assert written["machine"]["packages"]["numpy"]
+
+
+def test_the_clip_moves(tmp_path: Path) -> None:
+    with av.open(str(write_gpu_clip(tmp_path / "clip.mp4", frames=3, size=(64, 48)))) as container:
+        pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert len(pictures) == 3
+    assert abs(pictures[0].astype(int) - pictures[2]).mean() > 3
