@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.machine import RESULTS
+from benchmarks.readme_quality import upscaling
 from benchmarks.results_file import latency_of, read_result, rows_of
 from benchmarks.table import spoken_size
 from engines.errors import BadInputError, RtStyleError
@@ -114,7 +115,7 @@ def _sweep(results: Path) -> str:
     return "\n".join(lines)
 
 
-RENDERERS: dict[str, Callable[[Path], str]] = {"speed": _speed, "sweep": _sweep}
+RENDERERS: dict[str, Callable[[Path], str]] = {"speed": _speed, "sweep": _sweep, "upscaling": upscaling}
 """What can stand between markers: the folder of the results in, Markdown without a last line break out."""
 
 

@@ -12,14 +12,10 @@ import io
 import re
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -27,7 +23,7 @@ from engines.atomic import read_whole
 from engines.contract import Picture
 from engines.errors import BadInputError
 from engines.import_onnx import Imported, check_import, net_from_plain
-from engines.plain_graph import OPSET
+from train.transformer_graph import EPSILON, graph_from_arrays, transformer_layers
 
 __all__ = ["net_from_checkpoint", "paint", "plain_from_weights", "weights_from_checkpoint"]
 
@@ -36,43 +32,7 @@ Weights = Mapping[str, Tensor]
 
 _LARGEST = 512 * 2**20
 _CHECK_SIZE = (160, 128)
-_EPSILON = 1e-5
-"""Of PyTorch's instance norm."""
-_PIXEL_REPEAT = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
 _STALE = re.compile(r"\.(running_mean|running_var|num_batches_tracked)$")
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Layer:
-    """Reflection padding, convolution, instance norm, ReLU, with what stands before and behind."""
-
-    conv: str
-    norm: str | None
-    stride: int = 1
-    enlarge: int = 1
-    """Nearest upsampling before the padding."""
-    relu: bool = True
-    opens: bool = False
-    """What comes in is kept for the end of a residual block."""
-    closes: bool = False
-    """What was kept is added."""
-
-
-def _layers(blocks: int) -> list[_Layer]:
-    """All of a net with so many residual blocks, in the order in which they run."""
-    layers = [
-        _Layer(conv="conv1", norm="in1"),
-        _Layer(conv="conv2", norm="in2", stride=2),
-        _Layer(conv="conv3", norm="in3", stride=2),
-    ]
-    for number in range(1, blocks + 1):
-        block = f"res{number}"
-        layers.append(_Layer(conv=f"{block}.conv1", norm=f"{block}.in1", opens=True))
-        layers.append(_Layer(conv=f"{block}.conv2", norm=f"{block}.in2", relu=False, closes=True))
-    layers.append(_Layer(conv="deconv1", norm="in4", enlarge=2))
-    layers.append(_Layer(conv="deconv2", norm="in5", enlarge=2))
-    layers.append(_Layer(conv="deconv3", norm=None, relu=False))
-    return layers
 
 
 def net_from_checkpoint(path: Path, *, name: str) -> Imported:
@@ -126,43 +86,7 @@ def weights_from_checkpoint(content: bytes, label: str) -> Weights:
 
 def plain_from_weights(weights: Weights) -> onnx.ModelProto:
     """The net as an ONNX graph that takes and gives float `(1, 3, h, w)`, RGB, 0..255."""
-    node = helper.make_node
-    nodes, kept, x = [], "", "picture"
-    constants: dict[str, NDArray[np.generic]] = {"twice": np.array([1, 1, 2, 2], np.float32)}
-    for layer in _layers(_blocks(weights)):
-        conv, pad = layer.conv, weights[f"{layer.conv}.conv2d.weight"].shape[-1] // 2
-        kept = x if layer.opens else kept
-        if layer.enlarge > 1:
-            nodes.append(node("Resize", [x, "", "twice"], [f"{conv}.larger"], mode="nearest", **_PIXEL_REPEAT))
-            x = f"{conv}.larger"
-        constants[f"pad{pad}"] = np.array([0, 0, pad, pad, 0, 0, pad, pad], np.int64)
-        nodes.append(node("Pad", [x, f"pad{pad}"], [f"{conv}.padded"], mode="reflect"))
-        inputs = [f"{conv}.padded", f"{conv}.conv2d.weight", f"{conv}.conv2d.bias"]
-        nodes.append(node("Conv", inputs, [f"{conv}.out"], strides=[layer.stride] * 2))
-        x = f"{conv}.out"
-        if layer.norm:
-            inputs = [x, f"{layer.norm}.weight", f"{layer.norm}.bias"]
-            nodes.append(node("InstanceNormalization", inputs, [f"{layer.norm}.out"], epsilon=_EPSILON))
-            x = f"{layer.norm}.out"
-        if layer.relu:
-            nodes.append(node("Relu", [x], [f"{conv}.relu"]))
-            x = f"{conv}.relu"
-        if layer.closes:
-            nodes.append(node("Add", [x, kept], [f"{conv}.sum"]))
-            x = f"{conv}.sum"
-    initializers = [numpy_helper.from_array(value.numpy(), key) for key, value in weights.items()]
-    initializers += [numpy_helper.from_array(value, key) for key, value in constants.items()]
-    return helper.make_model(
-        helper.make_graph(
-            nodes,
-            "TransformerNet",
-            [helper.make_tensor_value_info("picture", TensorProto.FLOAT, [1, 3, "h", "w"])],
-            [helper.make_tensor_value_info(x, TensorProto.FLOAT, [1, 3, "out_h", "out_w"])],
-            initializer=initializers,
-        ),
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=8,
-    )
+    return graph_from_arrays({key: value.numpy() for key, value in weights.items()}, blocks=_blocks(weights))
 
 
 @torch.no_grad()
@@ -170,7 +94,7 @@ def paint(weights: Weights, frame: Picture) -> Picture:
     """What PyTorch makes of a frame with the same weights, uint8 `(h, w, 3)` RGB in and out."""
     x = torch.from_numpy(frame).permute(2, 0, 1)[None].float()
     kept = x
-    for layer in _layers(_blocks(weights)):
+    for layer in transformer_layers(_blocks(weights)):
         weight, bias = weights[f"{layer.conv}.conv2d.weight"], weights[f"{layer.conv}.conv2d.bias"]
         kept = x if layer.opens else kept
         if layer.enlarge > 1:
@@ -178,7 +102,7 @@ def paint(weights: Weights, frame: Picture) -> Picture:
         x = F.conv2d(F.pad(x, [weight.shape[-1] // 2] * 4, mode="reflect"), weight, bias, layer.stride)
         if layer.norm:
             x = F.instance_norm(
-                x, weight=weights[f"{layer.norm}.weight"], bias=weights[f"{layer.norm}.bias"], eps=_EPSILON
+                x, weight=weights[f"{layer.norm}.weight"], bias=weights[f"{layer.norm}.bias"], eps=EPSILON
             )
         x = F.relu(x) if layer.relu else x
         x = x + kept if layer.closes else x
@@ -192,7 +116,7 @@ def _blocks(weights: Weights) -> int:
 
 def _check(weights: Weights, label: str) -> None:
     """Refuse anything that is not whole. Raises BadInputError."""
-    layers = _layers(_blocks(weights))
+    layers = transformer_layers(_blocks(weights))
     names = {f"{layer.conv}.conv2d.{part}" for layer in layers for part in ("weight", "bias")}
     names |= {f"{layer.norm}.{part}" for layer in layers if layer.norm for part in ("weight", "bias")}
     for word, found in (("it lacks", names - set(weights)), ("it also has", set(weights) - names)):

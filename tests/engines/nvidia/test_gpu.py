@@ -27,6 +27,8 @@ from tests.engines.nvidia.cuda_contract import CONTRACT
 pytestmark = [pytest.mark.gpu, pytest.mark.timeout(600)]
 
 _BACKENDS = ("tensorrt", "tensorrt-rtx", "torch")
+_SIZES = {"style": ((640, 480), (1280, 720), (333, 211)), "upscale": ((480, 270), (133, 91))}
+_CASES = [(net, size) for net in sorted(Library().nets()) for size in _SIZES[Library().net(net).spec.kind]]
 
 
 @pytest.fixture(autouse=True)
@@ -76,8 +78,7 @@ def test_cuda_contract(binding: str, holds: Callable[[Cuda], None]) -> None:
         cuda.close()
 
 
-@pytest.mark.parametrize("net", sorted(Library().nets()))
-@pytest.mark.parametrize("size", [(640, 480), (1280, 720), (333, 211)], ids=str)
+@pytest.mark.parametrize(("net", "size"), _CASES, ids=str)
 def test_every_net_paints_what_the_cpu_paints(backend: str, net: str, size: tuple[int, int], cache: Path) -> None:
     with _open(backend, size, cache, net=net) as engine:
         assert agreement(engine, Library().net(net))[0] >= LOWEST_DB["f16"]

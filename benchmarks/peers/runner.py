@@ -1,0 +1,138 @@
+"""Times one program, in a process of its own and maybe in another Python: needs the standard library and numpy.
+
+    python runner.py JOB
+
+JOB is a `contract.Job` as JSON. Every line on stdout is one JSON object, every line on stdin a request:
+
+    <- {"ready": {"about": "OpenVINO bf16", "ways": ["call", "stream"], "versions": {"numpy": "2.4.6"}}}
+    -> {"way": "call", "frames": 60, "warm_up": 3, "most_s": 10}
+    <- {"done": {"fps": 41.5, "frames": 60}}
+
+and in place of an answer {"failed": "the reason"}, after which it ends. It also ends with its stdin.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import json
+import os
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+sys.path[:] = [folder for folder in sys.path if folder != str(Path(__file__).parent)]  # hides no package by its files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.peers.contract import Frame, Job, Program, Run, Sink
+
+__all__ = ["main"]
+
+_WAYS = ("call", "stream")
+_FEWEST = 3
+"""Frames are timed at least, however long they take."""
+
+
+def main(job: Job) -> None:
+    """Open the program, then answer requests until stdin ends."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what the program's libraries print must not get among the answers
+
+    def answer(**what: object) -> None:
+        answers.write(json.dumps(what) + "\n")
+        answers.flush()
+
+    try:
+        _keep_to_cores(job["threads"])
+        program, frames = _opened(job)
+        ways = [way for way in _WAYS if way in program]
+        answer(ready={"about": program["about"], "ways": ways, "versions": _versions(job["packages"])})
+        for line in sys.stdin:
+            answer(done=_timed(program, frames, json.loads(line)))
+    except Exception as error:
+        answer(failed=_reason(error))
+
+
+def _keep_to_cores(threads: int) -> None:
+    """All threads of this process stay on so many cores, also those of programs that offer no setting for it."""
+    if hasattr(os, "sched_setaffinity"):  # Linux
+        cores = sorted(os.sched_getaffinity(0))
+        if threads < len(cores):
+            os.sched_setaffinity(0, cores[:threads])
+
+
+def _opened(job: Job) -> tuple[Program, dict[str, list[Frame]]]:
+    """The program, which has painted one frame as it should, and the clip for each of its ways."""
+    import numpy as np
+
+    spec = importlib.util.spec_from_file_location("peer_program", job["program"])
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    program: Program = module.open_program(job)
+    clip = list(np.load(job["clip"]))
+    turned = [np.ascontiguousarray(frame[..., ::-1]) for frame in clip]
+    bgr = program.get("bgr", ())
+    frames = {way: turned if way in bgr else clip for way in _WAYS}
+    picture = program["call"](frames["call"][0])
+    width, height = (side * job["scale"] for side in job["size"])
+    if picture.shape != (height, width, 3) or picture.dtype != np.uint8:
+        raise ValueError(f"expected a picture as uint8 {(height, width, 3)}, got {picture.dtype} {picture.shape}")
+    np.save(job["picture"], picture[..., ::-1] if "call" in bgr else picture)
+    return program, frames
+
+
+def _timed(program: Program, frames: dict[str, list[Frame]], request: dict[str, Any]) -> dict[str, float]:
+    """Frames per second from the last frame of the warm-up to the last of all: at most `frames`, or for `most_s`."""
+    way, warm_up = request["way"], request["warm_up"]
+    run: Run = program["stream"] if way == "stream" else _calls(program)
+    began, done_at = time.perf_counter(), []
+
+    def fed() -> Iterator[Frame]:
+        for number, frame in enumerate(itertools.cycle(frames[way])):
+            late = time.perf_counter() - began > request["most_s"]
+            if number == warm_up + request["frames"] or (late and number >= warm_up + _FEWEST):
+                return
+            yield frame
+
+    def sink(picture: Frame) -> None:
+        del picture
+        done_at.append(time.perf_counter())
+
+    run(fed(), sink)
+    counted = len(done_at) - warm_up
+    if counted < _FEWEST:
+        raise ValueError(f"expected a picture for each frame, got {len(done_at)}")
+    return {"fps": counted / (done_at[-1] - done_at[warm_up - 1]), "frames": counted}
+
+
+def _calls(program: Program) -> Run:
+    def run(frames: Iterator[Frame], sink: Sink) -> None:
+        for frame in frames:
+            sink(program["call"](frame))
+
+    return run
+
+
+def _versions(packages: Any) -> dict[str, str]:
+    found = {}
+    for package in packages:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            pass  # a part that this program came without
+    return found
+
+
+def _reason(error: Exception) -> str:
+    """One line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))
