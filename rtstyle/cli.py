@@ -13,7 +13,19 @@ import typer
 
 from engines.errors import RtStyleError
 from rtstyle import __version__
-from rtstyle.commands import bench, bench_fps, bench_speed, cam, doctor, engines, image, styles, train, video
+from rtstyle.commands import (
+    bench,
+    bench_fps,
+    bench_peers,
+    bench_speed,
+    cam,
+    doctor,
+    engines,
+    image,
+    styles,
+    train,
+    video,
+)
 
 __all__ = ["app", "main"]
 
@@ -33,6 +45,7 @@ app.command("doctor")(doctor.doctor)
 app.command("image")(image.image)
 app.command("video")(video.video)
 bench.bench_app.command("fps")(bench_fps.fps)
+bench.bench_app.command("peers")(bench_peers.peers)
 bench.bench_app.command("video")(bench_speed.video)
 bench.bench_app.command("memory")(bench_speed.memory)
 app.add_typer(bench.bench_app)

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from engines.atomic import write_atomically
+from engines.atomic import write_whole
 from engines.errors import BackendError
 
 __all__ = ["PeerEnvironment"]
@@ -53,7 +53,7 @@ class PeerEnvironment:
             self._write({**installed, **dict.fromkeys(missing, today)})
 
     def _write(self, installed: dict[str, str]) -> None:
-        write_atomically(self.folder / _INSTALLED, json.dumps(installed, indent=2).encode())
+        write_whole(self.folder / _INSTALLED, json.dumps(installed, indent=2).encode())
 
 
 def _run(command: Sequence[str]) -> None:

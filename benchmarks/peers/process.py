@@ -37,7 +37,7 @@ class PeerProcess:
     """
 
     def __init__(self, python: Path, job: Job, *, here: bool, open_s: float = _OPEN_S) -> None:
-        self._complaints = tempfile.TemporaryFile("w+", errors="replace")
+        self._complaints = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (`close` closes it)
         command = [str(python), *([] if here else ["-I"]), str(_RUNNER), json.dumps(job)]
         try:
             self._process = subprocess.Popen(  # noqa: S603 (our own script, a Python that we chose)

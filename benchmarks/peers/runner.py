@@ -13,6 +13,7 @@ and in place of an answer {"failed": "the reason"}, after which it ends. It also
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import itertools
 import json
@@ -67,7 +68,7 @@ def _keep_to_cores(threads: int) -> None:
 
 def _opened(job: Job) -> tuple[Program, dict[str, list[Frame]]]:
     """The program, which has painted one frame as it should, and the clip for each of its ways."""
-    import numpy as np
+    import numpy as np  # noqa: PLC0415 (starts threads, which stay on the cores that are set by now)
 
     spec = importlib.util.spec_from_file_location("peer_program", job["program"])
     assert spec is not None
@@ -122,10 +123,8 @@ def _calls(program: Program) -> Run:
 def _versions(packages: Any) -> dict[str, str]:
     found = {}
     for package in packages:
-        try:
+        with contextlib.suppress(metadata.PackageNotFoundError):  # rtstyle runs from a checkout as well
             found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            pass  # a part that this program came without
     return found
 
 

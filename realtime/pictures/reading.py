@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import mimetypes
 import threading
 import warnings
 from collections.abc import Iterator
@@ -67,7 +68,9 @@ def photo_from_bytes(content: bytes, name: str) -> Photo:
     except BadInputError as error:
         raise BadInputError(f"{name}: {error}") from error
     except UnidentifiedImageError as error:
-        raise BadInputError(f"{name}: expected a picture, this is no kind of picture that can be read") from error
+        kind = mimetypes.guess_type(name)[0] or ""
+        cure = "; rtstyle video paints videos" if kind.startswith("video/") else ""
+        raise BadInputError(f"{name}: expected a picture, this is no kind of picture that can be read{cure}") from error
     except Image.DecompressionBombError as error:
         raise BadInputError(
             f"{name}: claims to have more than {MOST_PIXELS // 1_000_000} million pixels: cut or shrink it first"

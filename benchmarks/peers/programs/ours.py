@@ -21,6 +21,7 @@ __all__ = ["open_program"]
 def open_program(job: Job) -> Program:
     """`settings`: backend, and either net, or sr with sr_mode."""
     settings = job["settings"]
+    frames: Stylizer | Upscaler
     if "sr" in settings:
         frames = Upscaler(settings["sr"], mode=settings["sr_mode"], backend=settings["backend"])
     else:

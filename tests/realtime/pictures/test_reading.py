@@ -147,3 +147,8 @@ def test_what_is_not_there_and_what_is_a_folder_is_refused(tmp_path: Path) -> No
     for path in (tmp_path, tmp_path / "missing.png"):
         with pytest.raises(BadInputError, match=str(path)):
             read_photo(path)
+
+
+def test_a_video_in_place_of_a_picture_is_sent_to_the_right_command() -> None:
+    with pytest.raises(BadInputError, match="rtstyle video paints videos"):
+        photo_from_bytes(b"\x1aE\xdf\xa3" * 100, "clip.mkv")
