@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.machine import RESULTS
+from benchmarks.peers.tables import peers_tables
 from benchmarks.readme_quality import upscaling
 from benchmarks.results_file import latency_of, read_result, rows_of
 from benchmarks.table import spoken_size
@@ -115,7 +116,25 @@ def _sweep(results: Path) -> str:
     return "\n".join(lines)
 
 
-RENDERERS: dict[str, Callable[[Path], str]] = {"speed": _speed, "sweep": _sweep, "upscaling": upscaling}
+def _peers(results: Path) -> str:
+    """Beside what a user would pick instead: peers.json."""
+    found = read_result(results / "peers.json")
+    threads = found["threads"]
+    return f"""\
+{_cores(found["machine"])}, {_number(threads)} thread{"" if threads == 1 else "s"} for each program, medians of \
+{found["rounds"]} rounds that took turns
+(`benchmarks/results`; `rtstyle bench peers` repeats them on your machine). One call is a frame in memory
+to a picture in memory; a clip is the program's own way with many, where it has one.
+
+{peers_tables(found)}"""
+
+
+RENDERERS: dict[str, Callable[[Path], str]] = {
+    "peers": _peers,
+    "speed": _speed,
+    "sweep": _sweep,
+    "upscaling": upscaling,
+}
 """What can stand between markers: the folder of the results in, Markdown without a last line break out."""
 
 

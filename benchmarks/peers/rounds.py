@@ -125,6 +125,7 @@ class _Row:
             return {**facts, "reason": self.reason}
         ready = self._process.ready
         figures = {**facts, "runs_on": ready["about"], "versions": ready["versions"], "frames": self._frames}
+        figures["python"] = "rtstyle's own" if peer.here else "the environment of the other programs"
         figures |= {f"{way}_fps": vars(Spread.over(rates)) for way, rates in self.rates.items()}
         if first is not self and first.reason is None:
             figures["ratio"] = {way: vars(_ratio(rates, self._rates_of(way))) for way, rates in first.rates.items()}

@@ -24,8 +24,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-sys.path[:] = [folder for folder in sys.path if folder != str(Path(__file__).parent)]  # hides no package by its files
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -40,6 +38,7 @@ _FEWEST = 3
 
 def main(job: Job) -> None:
     """Open the program, then answer requests until stdin ends."""
+    sys.path[:] = [folder for folder in sys.path if folder != str(Path(__file__).parent)]  # its files hide no package
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what the program's libraries print must not get among the answers
 
@@ -92,13 +91,16 @@ def _timed(program: Program, frames: dict[str, list[Frame]], request: dict[str, 
     """Frames per second from the last frame of the warm-up to the last of all: at most `frames`, or for `most_s`."""
     way, warm_up = request["way"], request["warm_up"]
     run: Run = program["stream"] if way == "stream" else _calls(program)
-    began, done_at = time.perf_counter(), []
+    began, given = time.perf_counter(), 0
+    done_at: list[float] = []
 
     def fed() -> Iterator[Frame]:
-        for number, frame in enumerate(itertools.cycle(frames[way])):
+        nonlocal given
+        for frame in itertools.cycle(frames[way]):
             late = time.perf_counter() - began > request["most_s"]
-            if number == warm_up + request["frames"] or (late and number >= warm_up + _FEWEST):
+            if given == warm_up + request["frames"] or (late and given >= warm_up + _FEWEST):
                 return
+            given += 1
             yield frame
 
     def sink(picture: Frame) -> None:
@@ -106,9 +108,9 @@ def _timed(program: Program, frames: dict[str, list[Frame]], request: dict[str, 
         done_at.append(time.perf_counter())
 
     run(fed(), sink)
-    counted = len(done_at) - warm_up
-    if counted < _FEWEST:
-        raise ValueError(f"expected a picture for each frame, got {len(done_at)}")
+    if len(done_at) != given:
+        raise ValueError(f"expected {given} pictures, got {len(done_at)}")
+    counted = given - warm_up
     return {"fps": counted / (done_at[-1] - done_at[warm_up - 1]), "frames": counted}
 
 
@@ -129,8 +131,9 @@ def _versions(packages: Any) -> dict[str, str]:
 
 
 def _reason(error: Exception) -> str:
-    """One line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
+    """One line; an error without words says what it is, and so does one of a kind that often has few."""
+    kind = "" if isinstance(error, RuntimeError) and str(error) else f"{type(error).__name__}: "
+    return " ".join(f"{kind}{error}".split())
 
 
 if __name__ == "__main__":

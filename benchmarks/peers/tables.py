@@ -29,14 +29,14 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     measured = [row for row in rows if "reason" not in row]
     first = rows[0]["name"]
     header = ("program", "runs on", "one call, frames/s", f"{first} is", "a clip, frames/s", f"{first} is")
-    lines = [markdown_table(header, [_cells(row) for row in measured])] if measured else []
-    lines += [f"{row['name']}: cannot run here: {row['reason']}" for row in rows if "reason" in row]
+    table = [markdown_table(header, [_cells(row) for row in measured])] if measured else []
     notes: dict[str, list[str]] = {}
-    for row in measured:
-        if "note" in row:
-            notes.setdefault(row["note"], []).append(row["name"])
-    told = [f"{', '.join(names)}: {note}." for note, names in notes.items()]
-    return [*lines, *(["", *told] if told else [])]
+    for row in rows:
+        said = f"cannot run here: {row['reason']}" if "reason" in row else row.get("note")
+        if said:
+            notes.setdefault(said, []).append(row["name"])
+    told = [f"- {', '.join(names)}: {said}" for said, names in notes.items()]
+    return [*table, *([""] if table and told else []), *told]
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:

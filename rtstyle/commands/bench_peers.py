@@ -13,12 +13,15 @@ from rtstyle.commands.options import JsonOption
 
 if TYPE_CHECKING:
     from benchmarks.peers.roster import Peer
+    from benchmarks.peers.rounds import Plan
 
 # ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
 
 __all__ = ["peers"]
 
 _MOST_S = 10.0
+_NEARLY_IDLE = 0.5
+"""Cores. Where threads have to wait for a core, programs whose threads wait for each other lose most."""
 _LIST = "may be several with commas between them"
 
 
@@ -78,17 +81,25 @@ def peers(
     with tempfile.TemporaryDirectory(prefix="rtstyle-peers-") as folder:
         work = Path(folder)
         chosen = picked(roster(work, nets=_several(net), backend=backend), _several(only or ""))
+        busy = _told_if_busy()
         rows = _measured(chosen, plan, work=work, refresh=refresh)
         if pictures is not None:
             _keep_pictures(work, chosen, pictures)
     from benchmarks.peers.tables import peers_tables
 
     figures: dict[str, Any] = {"sizes": {task: list(one) for task, one in sizes.items()}}
-    figures |= {"threads": plan.threads, "frames": frames, "warm_up": warm_up, "rounds": rounds, "rows": rows}
+    figures |= {
+        "threads": plan.threads,
+        "busy_cores": busy,
+        "frames": frames,
+        "warm_up": warm_up,
+        "rounds": rounds,
+        "rows": rows,
+    }
     write_figures("peers", figures, peers_tables(figures), save=save, as_json=as_json)
 
 
-def _measured(chosen: list[Peer], plan: Any, *, work: Path, refresh: bool) -> list[dict[str, Any]]:
+def _measured(chosen: list[Peer], plan: Plan, *, work: Path, refresh: bool) -> list[dict[str, Any]]:
     import sys
 
     from benchmarks.peers.environment import PeerEnvironment
@@ -101,6 +112,15 @@ def _measured(chosen: list[Peer], plan: Any, *, work: Path, refresh: bool) -> li
         environment.refresh()
     write_transformer(work)
     return measured_peers(chosen, plan, python=Path(sys.executable), environment=environment, work=work, report=_say)
+
+
+def _told_if_busy() -> float | None:
+    from benchmarks.peers.cores import busy_cores
+
+    busy = busy_cores()
+    if busy is not None and busy > _NEARLY_IDLE:
+        _say(f"rtstyle: other programs keep {busy} cores busy: these ratios are not those of a quiet machine")
+    return busy
 
 
 def _keep_pictures(work: Path, chosen: list[Peer], folder: Path) -> None:
