@@ -20,7 +20,18 @@ from train.sr.histogram import match_histogram
 from train.sr.metrics import psnr, ssim
 from train.sr.pairs import read_pairs
 
-__all__ = ["Method", "SETS", "Score", "find_sets", "markdown", "measure", "net_method", "published", "resize_methods"]
+__all__ = [
+    "Method",
+    "SETS",
+    "Score",
+    "as_video_leaves_it",
+    "find_sets",
+    "markdown",
+    "measure",
+    "net_method",
+    "published",
+    "resize_methods",
+]
 
 SETS = ("Set5", "Set14", "BSD100", "Urban100")
 Upscale = Callable[[Picture], Picture]
@@ -92,10 +103,23 @@ def net_method(net: NetFile, *, backend: str, options: EngineOptions, histogram:
     return Method(name=net.spec.name + (" + histogram" if histogram else ""), run=run)
 
 
-def measure(methods: Sequence[Method], sets: dict[str, Path], scale: int, judges: Sequence[Judge]) -> Iterator[Score]:
-    """Scores of each method on each set; `scale` pixels of border do not count."""
+def measure(
+    methods: Sequence[Method],
+    sets: dict[str, Path],
+    scale: int,
+    judges: Sequence[Judge],
+    *,
+    spoil: Callable[[Picture, int], Picture] | None = None,
+) -> Iterator[Score]:
+    """Scores of each method on each set; `scale` pixels of border do not count.
+
+    spoil: makes the small picture of the large one, and of its number in the set; None: as the sets have it.
+    """
     for dataset, folder in sets.items():
-        pairs = sorted(read_pairs(folder, scale), key=lambda pair: pair[0].shape)  # one engine a size
+        pairs = read_pairs(folder, scale)
+        if spoil is not None:
+            pairs = [(spoil(high, number), high) for number, (_, high) in enumerate(pairs)]
+        pairs.sort(key=lambda pair: pair[0].shape)  # one engine a size
         lows = [low for low, _ in pairs]
         figures = []  # pictures, methods, PSNR and SSIM and distances
         for (_, high), *made in zip(pairs, *(method.run(lows) for method in methods), strict=True):
@@ -110,6 +134,20 @@ def measure(methods: Sequence[Method], sets: dict[str, Path], scale: int, judges
                 ssim=means[1],
                 distances={judge.name: mean for judge, mean in zip(judges, means[2:], strict=True)},
             )
+
+
+def as_video_leaves_it(scale: int) -> Callable[[Picture, int], Picture]:
+    """For `measure`: blur, noise and compression as in the training of `perceptual`. Needs the extra `train`."""
+    import torch  # noqa: PLC0415 (optional)
+
+    from train.sr.degradation import degraded  # noqa: PLC0415 (needs torch)
+
+    def spoil(high: Picture, number: int) -> Picture:
+        crop = torch.from_numpy(high).permute(2, 0, 1)[None].float()
+        low = degraded(crop, scale, "video", np.random.default_rng(number), untouched_share=0)
+        return low[0].permute(1, 2, 0).to(torch.uint8).contiguous().numpy()
+
+    return spoil
 
 
 def published(scale: int, sets: Sequence[str]) -> list[Score]:

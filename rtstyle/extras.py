@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-__all__ = ["EXTRAS", "Extra", "wanting"]
+__all__ = ["EXTRAS", "Extra", "installed", "wanting"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,14 @@ EXTRAS = (
 )
 
 
+def installed(module: str) -> bool:
+    """Whether a module can be imported, without importing it."""
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):  # what half an installation leaves
+        return False
+
+
 def wanting(*, gpu: bool) -> list[Extra]:
     """Those that are not installed and would be of use on this machine; gpu: there is one of NVIDIA's."""
-    return [extra for extra in EXTRAS if find_spec(extra.module) is None and (gpu or not extra.needs_gpu)]
+    return [extra for extra in EXTRAS if not installed(extra.module) and (gpu or not extra.needs_gpu)]

@@ -37,6 +37,9 @@ def quality(
     histogram: Annotated[
         bool, typer.Option("--match-histogram", help="With --sr: once more with matched histograms, as in the paper.")
     ] = False,
+    as_video: Annotated[
+        bool, typer.Option("--as-video", help="With --sr: blur, noise and compression on the small pictures.")
+    ] = False,
     precision: Annotated[str, typer.Option("--precision", help="With --sr: f32 (default), bf16 or f16.")] = "f32",
     net: Annotated[
         Optional[list[str]], typer.Option("--net", help="A net or net file; may be given again. Default: fast.")
@@ -84,6 +87,7 @@ def quality(
             data=data,
             net=paths,
             histogram=histogram,
+            as_video=as_video,
             backend=backend,
             precision=precision,
             save=save,

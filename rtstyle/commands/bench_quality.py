@@ -28,6 +28,9 @@ def quality(
     histogram: Annotated[
         bool, typer.Option("--match-histogram", help="Each net once more with matched histograms, as in the paper.")
     ] = False,
+    as_video: Annotated[
+        bool, typer.Option("--as-video", help="Spoil the small pictures as cameras and codecs do.")
+    ] = False,
     backend: BackendOption = "auto",
     precision: Annotated[
         str, typer.Option("--precision", help="f32 (default), bf16 or f16: what the nets compute in.")
@@ -60,13 +63,15 @@ def quality(
         for matched in ((False, True) if histogram else (False,))
     ]
     scores = []
-    for score in bench.measure(methods, sets, sr, found):
+    spoil = bench.as_video_leaves_it(sr) if as_video else None
+    for score in bench.measure(methods, sets, sr, found, spoil=spoil):
         scores.append(score)
         typer.echo(f"{score.dataset} {score.method}: {score.psnr:.2f} dB", err=True)
-    scores += bench.published(sr, list(sets))
-    figures = {"scale": sr, "precision": precision, "scores": [asdict(score) for score in scores]}
+    if not as_video:
+        scores += bench.published(sr, list(sets))
+    figures = {"scale": sr, "as_video": as_video, "precision": precision, "scores": [asdict(score) for score in scores]}
     if save:
-        write_result(f"quality-sr{sr}", figures)
+        write_result(f"quality-sr{sr}{'-as-video' if as_video else ''}", figures)
     typer.echo(json.dumps({"machine": machine_facts(), **figures}) if as_json else bench.markdown(scores, found))
 
 

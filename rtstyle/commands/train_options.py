@@ -84,16 +84,11 @@ SampleEveryOption = Annotated[
 
 def need_packages() -> None:
     """Raise MissingPackageError for the first package of the extra `train` that is not there."""
-    from importlib.util import find_spec
-
     from engines.errors import MissingPackageError
+    from rtstyle.extras import installed
 
     for package in _PACKAGES:
-        try:
-            found = find_spec(package) is not None
-        except (ImportError, ValueError):
-            found = False
-        if not found:
+        if not installed(package):
             raise MissingPackageError("training", package, extra="train")
 
 

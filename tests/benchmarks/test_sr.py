@@ -7,7 +7,17 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.sr import Method, Score, find_sets, markdown, measure, net_method, published, resize_methods
+from benchmarks.sr import (
+    Method,
+    Score,
+    as_video_leaves_it,
+    find_sets,
+    markdown,
+    measure,
+    net_method,
+    published,
+    resize_methods,
+)
 from engines.contract import EngineOptions
 from engines.errors import BadInputError
 from tests.conftest import shared
@@ -90,6 +100,15 @@ def test_the_vgg_distance_prefers_bicubic_to_blocks() -> None:
     same, bicubic, blocks = judge.distances([high, imresize(low, 4), low.repeat(4, 0).repeat(4, 1)], high)
     assert same == pytest.approx(0, abs=1e-6)
     assert 0 < bicubic < blocks
+
+
+def test_spoiled_pictures_score_lower(sets: Path) -> None:
+    pytest.importorskip("torch", reason="needs the extra train")
+    (bicubic, _), only = resize_methods(2), {"Set5": sets / "Set5"}
+    (clean,) = measure([bicubic], only, 2, [])
+    spoilt, again = (next(measure([bicubic], only, 2, [], spoil=as_video_leaves_it(2))) for _ in range(2))
+    assert spoilt.psnr < clean.psnr - 0.1
+    assert again.psnr == spoilt.psnr  # the same for whoever repeats it
 
 
 def _bench(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -39,7 +39,9 @@ def downscaled(crops: Tensor, scale: int, blur: float = 0.0) -> Tensor:
     return _rounded(_rounded(rows @ crops) @ columns.T)  # twice, as `imresize` does
 
 
-def degraded(crops: Tensor, scale: int, kind: str, rng: np.random.Generator) -> Tensor:
+def degraded(
+    crops: Tensor, scale: int, kind: str, rng: np.random.Generator, *, untouched_share: float = _UNTOUCHED
+) -> Tensor:
     """Low resolution: float `(n, 3, h, w)` in 0..255 to `(n, 3, h / scale, w / scale)`, rounded to 8 bits.
 
     kind: `bicubic`; `paper` blurs before; `video` blurs, downscales, adds a sensor's noise and compresses, each picture
@@ -47,7 +49,7 @@ def degraded(crops: Tensor, scale: int, kind: str, rng: np.random.Generator) -> 
     """
     if kind != "video":
         return downscaled(crops, scale, blur=_PAPER_BLUR / scale if kind == "paper" else 0.0)
-    untouched = rng.random(len(crops)) < _UNTOUCHED
+    untouched = rng.random(len(crops)) < untouched_share
     blurs = np.where(untouched, 0.0, rng.choice(_BLURS, len(crops)))
     low = torch.cat([downscaled(crop[None], scale, float(blur)) for crop, blur in zip(crops, blurs, strict=True)])
     pictures = [np.asarray(picture, np.uint8) for picture in low.permute(0, 2, 3, 1).numpy()]
