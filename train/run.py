@@ -35,6 +35,8 @@ __all__ = ["Progress", "Run", "Subject"]
 _LOSS_SCALE = 1e-5
 """Brings the loss, some 1e6 in the loss network's scale, near 1 for readable gradient norms."""
 _MAX_GRADIENT_NORM = 20.0
+_MOST_SKIPPED = 10
+"""Updates in a row."""
 _WARM_UP_STEPS = 100
 _SAMPLE_PHOTOS = 4
 
@@ -73,6 +75,7 @@ class Run:
     def __init__(self, folder: Path, config: TrainConfig, subject: Subject, team: Team) -> None:
         self.folder, self.config, self.names, self.team = folder, config, subject.names, team
         self.step = 0
+        self._skipped = 0
         self.broken: set[int] = set()
         self.part = team.part(config.batch)
         content = Path(config.content)
@@ -143,15 +146,15 @@ class Run:
             for batch in stack.enter_context(contextlib.closing(self._batches())):
                 terms = self.train_step(batch)
                 if self.step % self.config.log_every == 0 or self.step in (first + 1, self.config.steps):
-                    losses = self._losses(terms)
+                    losses = self._losses(terms) or losses
                     if journal and self.step % self.config.log_every == 0:
                         journal.log(self.step, losses)
                 ends = stopped()
-                if ends or self.step % self.config.sample_every == 0 or self.step == self.config.steps:
-                    self._losses(terms)
-                    if journal:
-                        journal.picture(self.step, self.samples())
-                        self.save()
+                last = ends or self.step == self.config.steps
+                # what may have diverged does not take the place of a good checkpoint
+                if journal and (last or (self.step % self.config.sample_every == 0 and not self._skipped)):
+                    journal.picture(self.step, self.samples())
+                    self.save()
                 if self.team.leads:
                     left = (time.monotonic() - started) / (self.step - first) * (self.config.steps - self.step)
                     report(
@@ -173,13 +176,25 @@ class Run:
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * _schedule(self.step, self.config.steps)
         terms = self.gradients(batch)
-        nn.utils.clip_grad_norm_(self._trained, _MAX_GRADIENT_NORM)
-        self.optimizer.step()
-        if self._fit_net:
-            self.net.settle()
+        if nn.utils.clip_grad_norm_(self._trained, _MAX_GRADIENT_NORM).isfinite():
+            self.optimizer.step()
+            if self._fit_net:
+                self.net.settle()
+            self._skipped = 0
+        else:
+            self._skip()
         self.step += 1
         self.broken |= batch.broken
         return terms
+
+    def _skip(self) -> None:
+        """Pass over an update whose gradient is no number: in bf16 one batch among thousands may overflow."""
+        self._skipped += 1
+        if self._skipped > _MOST_SKIPPED or not all(value.isfinite().all() for value in self._trained):
+            raise BackendError(
+                f"the losses are no numbers any more at step {self.step}: go on from the checkpoint in {self.folder} "
+                "with a lower learning rate"
+            )
 
     def gradients(self, batch: Batch) -> LossTerms:
         """Compute the losses and leave their gradients, the team's mean, in the parameters."""
@@ -218,14 +233,11 @@ class Run:
         )
 
     def _losses(self, terms: LossTerms) -> dict[str, float]:
-        means = self.team.mean(terms.means())
-        losses = dict(zip((field.name for field in fields(LossTerms)), means.tolist(), strict=True))
-        if not all(map(math.isfinite, losses.values())):
-            raise BackendError(
-                f"the losses became {losses} at step {self.step}: go on from the checkpoint in {self.folder} "
-                "with a lower learning rate"
-            )
-        return losses
+        """The team's mean of each term by name; none where one is no number, which `_skip` deals with."""
+        means = self.team.mean(terms.means()).tolist()
+        if not all(map(math.isfinite, means)):
+            return {}
+        return dict(zip((field.name for field in fields(LossTerms)), means, strict=True))
 
 
 class _Objective(nn.Module):

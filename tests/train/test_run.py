@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,25 @@ def test_losses_that_are_no_numbers_end_the_run_and_keep_the_last_checkpoint(pic
         _train(tmp_path, _config(pictures, learning_rate=1e30, sample_every=2))
     state = load_checkpoint(tmp_path / "checkpoint.pt")
     assert state is None or all(value.isfinite().all() for value in state["net"].values())
+
+
+def test_a_batch_without_a_gradient_is_passed_over_and_many_end_the_run(pictures: Path, tmp_path: Path) -> None:
+    training = bank_run(tmp_path, _config(pictures), TEAM)
+    batches = training._batches()  # noqa: SLF001 (the only way to a bad batch)
+    good = next(batches)
+    batches.close()
+    bad = replace(good, photos=torch.full_like(good.photos, float("nan")))
+    training.train_step(good)
+    first = training.vectors.detach().clone()
+    training.train_step(bad)
+    assert torch.equal(training.vectors, first)
+    training.train_step(good)
+    assert training.step == 3
+    assert not torch.equal(training.vectors, first)
+    with pytest.raises(BackendError, match="no numbers any more"):
+        for _ in range(20):
+            training.train_step(bad)
+    assert training.vectors.isfinite().all()
 
 
 def test_too_few_photos_and_a_batch_that_cannot_be_shared_are_refused(pictures: Path, tmp_path: Path) -> None:
