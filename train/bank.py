@@ -44,7 +44,7 @@ def bank_run(folder: Path, config: BankConfig, team: Team) -> Run:
 def _take_over(start: Path, net: TransformNet, names: list[str]) -> tuple[Tensor, int]:
     """Give `net` those weights of another run that fit: `micro` can begin with much of `fast`.
 
-    Returns the vectors, the mean of all for new paintings, and for how many steps they were trained.
+    Returns the vectors, the mean of all for new paintings, and for how many steps the net was trained.
     """
     state = load_checkpoint(start)
     if state is None:
@@ -52,10 +52,11 @@ def _take_over(start: Path, net: TransformNet, names: list[str]) -> tuple[Tensor
     vectors = state.get("vectors")
     if vectors is None or vectors.shape[1] != net.style_length:
         raise BadInputError(f"expected {start} to be of a bank whose style vectors fit the net {net.name}, they do not")
-    take_over(net, state["net"])
+    whole = take_over(net, state["net"])
     known = dict(zip(state["names"], vectors.cpu(), strict=True))
     mean = torch.stack(list(known.values())).mean(0)
-    return torch.stack([known.get(name, mean) for name in names]), state["step"] + state.get("before", 0)
+    before = state["step"] + state.get("before", 0) if whole else 0
+    return torch.stack([known.get(name, mean) for name in names]), before
 
 
 def bank_credits(styles: Path, path: Path | None, names: list[str]) -> list[Credit]:

@@ -32,9 +32,13 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
 
 
 @torch.no_grad()
-def take_over(net: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Copy those of another net's weights that `net` has by name and shape: another scale, say, has another head."""
+def take_over(net: nn.Module, weights: Mapping[str, Tensor]) -> bool:
+    """Copy those of another net's weights that `net` has by name and shape: another scale, say, has another head.
+
+    Returns whether that were all that `net` has.
+    """
     own = net.state_dict()
-    for name, weight in weights.items():
-        if name in own and own[name].shape == weight.shape:
-            own[name].copy_(weight)
+    fitting = [name for name, weight in weights.items() if name in own and own[name].shape == weight.shape]
+    for name in fitting:
+        own[name].copy_(weights[name])
+    return len(fitting) == len(own)
