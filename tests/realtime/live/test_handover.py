@@ -67,7 +67,7 @@ def _run(go: threading.Event, **told: object) -> tuple[CamSummary, list[str]]:
             timers[-1].start()
 
     timers[0].start()
-    options = CamOptions(headless=True, precision="f32", seconds=60, **told)  # type: ignore[arg-type]
+    options = CamOptions(net="fast", headless=True, precision="f32", seconds=60, **told)  # type: ignore[arg-type]
     summary = run_camera(options, notify=notify, stop=stop)
     for timer in timers:
         timer.join()
