@@ -21,5 +21,7 @@ def test_a_run_is_watched_from_start_to_end() -> None:
 
 
 def test_a_command_that_fails_is_an_error_with_its_own_line() -> None:
-    with pytest.raises(BackendError, match=r"^rtstyle cam failed: net fast has no style called 'undie', did you mean udnie\?$"):
+    with pytest.raises(
+        BackendError, match=r"^rtstyle cam failed: net fast has no style called 'undie', did you mean udnie\?$"
+    ):
         watched_run([*_CAM, "--style", "undie"])

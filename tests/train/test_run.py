@@ -160,7 +160,7 @@ def test_losses_that_are_no_numbers_end_the_run_and_keep_the_last_checkpoint(pic
 
 def test_a_batch_without_a_gradient_is_passed_over_and_many_end_the_run(pictures: Path, tmp_path: Path) -> None:
     training = bank_run(tmp_path, _config(pictures), TEAM)
-    batches = training._batches()  # noqa: SLF001 (the only way to a bad batch)
+    batches = training._batches()
     good = next(batches)
     batches.close()
     bad = replace(good, photos=torch.full_like(good.photos, float("nan")))
