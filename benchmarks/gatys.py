@@ -58,8 +58,11 @@ class Yardstick:
         self._facts = json.loads(json.dumps(asdict(config)))
         self._curves = self._read()
 
-    def objective(self, painting: str, photo: Tensor, picture: Tensor) -> float:
-        """Eq. 5 of Johnson et al. for a picture of a photo, both float `(1, 3, h, w)`, RGB in 0..1."""
+    def objective(self, painting: str, photo: Tensor, picture: Tensor) -> tuple[float, float]:
+        """Eq. 5 of Johnson et al. for a picture of a photo, both float `(1, 3, h, w)`, RGB in 0..1.
+
+        All of it, and the style's part of it.
+        """
         with torch.no_grad():
             terms = perceptual_terms(
                 picture.to(self.device).clamp(0, 1),
@@ -69,7 +72,7 @@ class Yardstick:
                 loss_network=self._network,
                 weights=self.config.weights,
             )
-        return float(terms.total())
+        return float(terms.total()), float(terms.style)
 
     def curve(self, painting: str, name: str, photo: Tensor) -> Curves:
         """The objective before the first step and at the marks. photo: float `(1, 3, h, w)`, called `name`."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engines.backends import open_engine
+from engines.contract import Engine, EngineOptions
 from engines.errors import BadInputError
 from engines.library import Library
 from engines.names import nearest
@@ -22,13 +25,22 @@ class Painted:
     """What the user called it."""
     net: NetFile
     styles: dict[str, Style]
+    precision: str | None = None
+    """What the net computes in; None: the backend's choice."""
+
+    def open(self, size: tuple[int, int], backend: str) -> Engine:
+        """An engine for frames of `size` (width, height), one at a time."""
+        options = EngineOptions(depth=1, precision=self.precision)
+        return open_engine(self.net, size, backend=backend, options=options)
 
 
-def painted_by(net: str, only: list[str] | None = None) -> Painted:
+def painted_by(net: str, only: list[str] | None = None, precisions: Sequence[str | None] = (None,)) -> list[Painted]:
     """A net by its name, or by its file: then its styles are those in the folder beside it that has its name.
 
-    only: style names; None: all. Raises BadInputError for an unknown one.
+    only: style names; None: all. One entry for each precision. Raises BadInputError for what is not known.
     """
+    for precision in precisions:
+        EngineOptions(precision=precision)
     library = Library(Path(net).parent) if net.endswith(".onnx") else Library()
     file = library.net(net)
     known = library.styles(file.spec.name)
@@ -38,4 +50,9 @@ def painted_by(net: str, only: list[str] | None = None) -> Painted:
     styles = {name: library.style(name, file) for name in (only or known)}
     if not styles:
         raise BadInputError(f"net {net} has no styles: expected them in a folder {file.spec.name} beside it")
-    return Painted(label=net, net=file, styles=styles)
+    return [
+        Painted(
+            label=net if len(precisions) == 1 else f"{net} {precision}", net=file, styles=styles, precision=precision
+        )
+        for precision in precisions
+    ]

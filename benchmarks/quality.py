@@ -5,6 +5,7 @@ After Johnson et al. 2016, figure 5 (objective against steps of the optimisation
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,12 +19,10 @@ from torch import Tensor
 
 from benchmarks.gatys import Curves, Yardstick, steps_for
 from benchmarks.nets import Painted
-from engines.backends import open_engine
-from engines.contract import EngineOptions, Picture
+from engines.contract import Engine, Picture
 from engines.errors import BadInputError
 from train.credits import SHIPPED_CREDITS, read_credits
 from train.photos import list_pictures, read_rgb
-from train.weights import network_from_net_file
 
 __all__ = ["markdown", "paintings_by_style", "quality_of", "square_photos", "times_of"]
 
@@ -53,23 +52,38 @@ def square_photos(folder: Path, count: int, size: int) -> dict[str, Picture]:
 
 
 def quality_of(
-    nets: Sequence[Painted], yardstick: Yardstick, photos: dict[str, Picture], report: Callable[[str], None]
+    nets: Sequence[Painted],
+    yardstick: Yardstick,
+    photos: dict[str, Picture],
+    report: Callable[[str], None],
+    *,
+    backend: str = "auto",
 ) -> dict[str, object]:
-    """For each style: the mean objective of L-BFGS at its marks, of the photo itself, and of each net."""
-    networks = {one.label: network_from_net_file(one.net) for one in nets}
+    """For each style: the mean objective of L-BFGS at its marks, of the photo itself, and of each net's pictures."""
+    with contextlib.ExitStack() as stack:
+        size = (yardstick.config.size, yardstick.config.size)
+        engines = [stack.enter_context(one.open(size, backend)) for one in nets]
+        return _quality(list(zip(nets, engines, strict=True)), yardstick, photos, report)
+
+
+def _quality(
+    nets: Sequence[tuple[Painted, Engine]],
+    yardstick: Yardstick,
+    photos: dict[str, Picture],
+    report: Callable[[str], None],
+) -> dict[str, object]:
     results: dict[str, object] = {}
     for name in yardstick.names:
         curves: list[Curves] = []
-        objectives: dict[str, list[float]] = {"photo": []}
+        objectives: dict[str, list[tuple[float, float]]] = {"photo": []}
         for photo_name, picture in photos.items():
             photo = _tensor(picture)
             curves.append(yardstick.curve(name, photo_name, photo))
             objectives["photo"].append(yardstick.objective(name, photo, photo))
-            for one in nets:
+            for one, engine in nets:
                 if name in one.styles:
-                    vector = torch.from_numpy(one.styles[name].vector)[None]
-                    with torch.no_grad():
-                        painted = networks[one.label](photo, vector)
+                    engine.submit(picture, one.styles[name].vector)
+                    painted = _tensor(engine.collect())
                     objectives.setdefault(one.label, []).append(yardstick.objective(name, photo, painted))
         results[name] = _row(curves, objectives)
         report(f"{name}: {_spoken(results[name])}")
@@ -84,7 +98,7 @@ def times_of(
     found = {}
     for size in sizes:
         picture = _square(photo, size)
-        with open_engine(net.net, (size, size), backend=backend, options=EngineOptions(depth=1)) as engine:
+        with net.open((size, size), backend) as engine:
             durations = []
             for _ in range(_TIMED_FRAMES):
                 started = time.perf_counter()
@@ -119,11 +133,12 @@ def markdown(figures: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _row(curves: list[Curves], objectives: dict[str, list[float]]) -> dict[str, object]:
-    means = {label: statistics.fmean(values) for label, values in objectives.items()}
+def _row(curves: list[Curves], objectives: dict[str, list[tuple[float, float]]]) -> dict[str, object]:
+    means = {label: statistics.fmean(total for total, _ in values) for label, values in objectives.items()}
     return {
         "lbfgs": {str(step): statistics.fmean(curve[step] for curve in curves) for step in sorted(curves[0])},
         "objective": means,
+        "style": {label: statistics.fmean(style for _, style in values) for label, values in objectives.items()},
         "lbfgs_steps_alike": {label: steps_for(curves, mean) for label, mean in means.items() if label != "photo"},
     }
 

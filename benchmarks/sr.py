@@ -81,7 +81,9 @@ def resize_methods(scale: int) -> list[Method]:
     ]
 
 
-def net_method(net: NetFile, *, backend: str, options: EngineOptions, histogram: bool = False) -> Method:
+def net_method(
+    net: NetFile, *, backend: str, options: EngineOptions, name: str | None = None, histogram: bool = False
+) -> Method:
     """A net through an engine of the given backend. histogram: match each channel's to that of the small picture."""
 
     def run(pictures: Sequence[Picture]) -> Iterator[Picture]:
@@ -100,7 +102,7 @@ def net_method(net: NetFile, *, backend: str, options: EngineOptions, histogram:
             if engine is not None:
                 engine.close()
 
-    return Method(name=net.spec.name + (" + histogram" if histogram else ""), run=run)
+    return Method(name=(name or net.spec.name) + (" + histogram" if histogram else ""), run=run)
 
 
 def measure(

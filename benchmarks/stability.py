@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from benchmarks.nets import Painted
 from benchmarks.scenes import CAMERA_MOVES, Moment, camera_scene, clip_scene
 from benchmarks.warping import squared_change
-from engines.backends import open_engine
-from engines.contract import Engine, EngineOptions
+from engines.contract import Engine
 from engines.style_file import Style
 
 __all__ = ["INPUT", "markdown", "scenes_of", "stability_of", "summary"]
@@ -76,10 +75,7 @@ def _errors_of_scene(nets: list[Painted], moments: Iterator[Moment], backend: st
         for moment in moments:
             if not engines:
                 size = moment.frame.shape[1], moment.frame.shape[0]
-                options = EngineOptions(depth=1)
-                engines = [
-                    stack.enter_context(open_engine(one.net, size, backend=backend, options=options)) for one in nets
-                ]
+                engines = [stack.enter_context(one.open(size, backend)) for one in nets]
             for column, picture in _pictures(nets, engines, moment.frame):
                 if moment.flow is not None and moment.mask is not None:
                     change = squared_change(before[column], picture, moment.flow, moment.mask)

@@ -29,7 +29,8 @@ Picture = NDArray[np.uint8]
 StyleVector = NDArray[np.float32]
 """float32 `(style_length,)`."""
 
-PRECISIONS = ("f32", "bf16", "f16")
+PRECISIONS = ("f32", "bf16", "f16", "int8")
+"""int8: the large convolutions in 8 bits, what lies between them in bf16 or f32; for nets with scales for it."""
 SMALLEST_SIDE = 16
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ KINDS = ("style", "upscale")
 _NAME = re.compile(r"[A-Za-z0-9]+([._-]+[A-Za-z0-9]+)*")
 """No folder, no comma, no colon: a name stands in file names and after --style."""
 _PREFIX = "rtstyle."
+_INT8 = _PREFIX + "int8_scales"
+"""Optional."""
 _LARGEST = 512 * 2**20
 
 
@@ -52,6 +55,8 @@ class NetSpec:
     licence: str = ""
     training: Mapping[str, object] = field(default_factory=dict)
     """Facts of the training run, as JSON values."""
+    int8_scales: Mapping[str, float] = field(default_factory=dict)
+    """By tensor: the step between 8-bit numbers, see `engines.int8`; empty for a net that is not made for them."""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -67,6 +72,9 @@ class NetSpec:
             value = getattr(self, name)
             if not lowest <= value <= highest:
                 raise NetFileError(f"{name} of a net is {lowest} to {highest}, got {value}")
+        for name, step in self.int8_scales.items():
+            if not 0 < step < math.inf:
+                raise NetFileError(f"the scale of {name!r} for 8 bits is above 0, got {step}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +147,7 @@ def _metadata_from_spec(spec: NetSpec) -> dict[str, str]:
         _PREFIX + "margin": str(spec.margin),
         _PREFIX + "licence": spec.licence,
         _PREFIX + "training": json.dumps(dict(spec.training), sort_keys=True),
-    }
+    } | ({_INT8: json.dumps(dict(spec.int8_scales), sort_keys=True)} if spec.int8_scales else {})
 
 
 def _spec_from_metadata(metadata: Mapping[str, str], label: str) -> NetSpec:
@@ -157,9 +165,10 @@ def _spec_from_metadata(metadata: Mapping[str, str], label: str) -> NetSpec:
     if version != FORMAT:
         raise NetFileError(f"{label}: net format {FORMAT} is expected, this file has format {version!r}")
     try:
-        training = json.loads(value("training"))
-        if not isinstance(training, dict):
-            raise ValueError("training facts are not a JSON object")
+        training, scales = json.loads(value("training")), json.loads(metadata.get(_INT8, "{}"))
+        for what, found in (("training facts", training), ("scales for 8 bits", scales)):
+            if not isinstance(found, dict):
+                raise ValueError(f"{what} are not a JSON object")
         return NetSpec(
             name=value("name"),
             kind=value("kind"),
@@ -169,6 +178,7 @@ def _spec_from_metadata(metadata: Mapping[str, str], label: str) -> NetSpec:
             margin=int(value("margin")),
             licence=value("licence"),
             training=training,
+            int8_scales={name: float(step) for name, step in scales.items()},
         )
-    except (ValueError, NetFileError) as error:
+    except (ValueError, TypeError, NetFileError) as error:
         raise NetFileError(f"{label}: wrong metadata: {str(error).removeprefix(label + ': ')}") from error

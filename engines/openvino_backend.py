@@ -13,7 +13,10 @@ import numpy as np
 from engines.compiled import compiled_path, read_compiled, write_compiled
 from engines.contract import EngineOptions, EngineSpec, Picture
 from engines.errors import BackendError, MissingPackageError
-from engines.net_file import NetFile
+from engines.int8 import CONVERTER, int8_from_net
+from engines.late_shuffle import shuffle_late
+from engines.net_file import NetFile, NetSpec
+from engines.processor import processor
 from engines.quiet_openvino import openvino_module
 from engines.ring import RingEngine, padded_size
 
@@ -23,7 +26,10 @@ if TYPE_CHECKING:
 __all__ = ["describe", "open_engine"]
 
 _DEVICE = "CPU"
-_CAPABILITY = {"f32": "FP32", "bf16": "BF16", "f16": "FP16"}
+_CAPABILITY = {"f32": "FP32", "bf16": "BF16", "f16": "FP16", "int8": "INT8"}
+_SUMS_8_BITS = {"AVX-VNNI", "AVX512-VNNI", "AMX-INT8"}
+_GRAPH = 1
+"""Raised when `_graph` makes other graphs of the same net: compiled ones are then made anew."""
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +39,7 @@ def describe() -> str:
     core = _core()
     return (
         f"OpenVINO {metadata.version('openvino')} on {core.get_property(_DEVICE, 'FULL_DEVICE_NAME')}, "
-        f"{_precision(core, None)}; can do {', '.join(p for p in _CAPABILITY if _can(core, p))}"
+        f"{_float_precision(core)}; can do {', '.join(p for p in _CAPABILITY if _can(core, p))}"
     )
 
 
@@ -58,13 +64,24 @@ def _can(core: openvino.Core, precision: str) -> bool:
     return _CAPABILITY[precision] in core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES")
 
 
-def _precision(core: openvino.Core, wanted: str | None) -> str:
-    """`wanted`, or the fastest that keeps the picture: bf16 where the CPU has it in hardware, f32 otherwise."""
+def _float_precision(core: openvino.Core) -> str:
+    return "bf16" if _can(core, "bf16") else "f32"
+
+
+def _precision(core: openvino.Core, wanted: str | None, spec: NetSpec) -> str:
+    """`wanted`, or the fastest that keeps the picture.
+
+    That is int8 where the net is made for it and the CPU sums 8-bit products in 32 bits (others clip the sums), bf16
+    where the CPU has it in hardware, f32 otherwise.
+    """
     if wanted is None:
-        return "bf16" if _can(core, "bf16") else "f32"
+        quick = bool(spec.int8_scales) and not _SUMS_8_BITS.isdisjoint(processor().features)
+        return "int8" if quick else _float_precision(core)
     if not _can(core, wanted):
         able = ", ".join(p for p in _CAPABILITY if _can(core, p))
         raise BackendError(f"openvino cannot do {wanted} on this CPU, it can do {able}")
+    if wanted == "int8" and not spec.int8_scales:
+        raise BackendError(f"net {spec.name} has no scales for int8: leave --precision out, or export the net anew")
     return wanted
 
 
@@ -75,14 +92,15 @@ def _compiled(
     config: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",
         "NUM_STREAMS": 1,
-        "INFERENCE_PRECISION_HINT": precision,
+        "INFERENCE_PRECISION_HINT": _float_precision(core) if precision == "int8" else precision,
     }
     if options.threads is not None:
         config["INFERENCE_NUM_THREADS"] = options.threads
     if options.cache is None:
-        return _compile(core, net, size, config)
+        return _compile(core, net, _graph(net, precision), size, config)
     facts = {
         "net": net.digest,
+        "graph": [_GRAPH, CONVERTER, precision],
         "size": size,
         "config": config,
         "version": metadata.version("openvino"),
@@ -96,19 +114,29 @@ def _compiled(
             return core.import_model(kept, _DEVICE, config)
         except RuntimeError as error:
             logger.warning("%s: not taken by openvino, the net is compiled anew: %s", path, _short(error))
-    compiled = _compile(core, net, size, config)
+    compiled = _compile(core, net, _graph(net, precision), size, config)
     body = io.BytesIO()
     compiled.export_model(body)
     write_compiled(path, body.getvalue())
     return compiled
 
 
+def _graph(net: NetFile, precision: str) -> bytes:
+    """The net as OpenVINO runs it fastest: an ONNX file's content."""
+    import onnx
+
+    model = onnx.load_model_from_string((int8_from_net(net) if precision == "int8" else net).model)
+    shuffle_late(model)
+    content: bytes = model.SerializeToString()
+    return content
+
+
 def _compile(
-    core: openvino.Core, net: NetFile, size: tuple[int, int], config: dict[str, Any]
+    core: openvino.Core, net: NetFile, graph: bytes, size: tuple[int, int], config: dict[str, Any]
 ) -> openvino.CompiledModel:
     width, height = size
     try:
-        model = core.read_model(net.model)
+        model = core.read_model(graph)
         shapes = {"frame": [1, height, width, 3]}
         if net.spec.style_length:
             shapes["style"] = [1, net.spec.style_length]
@@ -129,7 +157,7 @@ class OpenVinoEngine(RingEngine):
         core = _core()  # first: it says what to install where the import fails
         openvino = openvino_module()
 
-        precision = _precision(core, options.precision)
+        precision = _precision(core, options.precision, net.spec)
         compiled = _compiled(core, net, padded_size(size, net.spec.size_multiple), precision, options)
         super().__init__(
             EngineSpec(

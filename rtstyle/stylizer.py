@@ -23,7 +23,7 @@ class Stylizer(Frames):
     are timed for a second at the first frame, which is remembered; `choice` says which one paints, and why.
     strength: 0 (the frame as it came) to 1 (painted). keep_colors: brightness of the painting, colours of the frame.
     sr: 2, 3 or 4 enlarges what was painted; None leaves the size. sr_mode: see `Upscaler`.
-    backend: `auto` or a name from `rtstyle doctor`. precision: f32, bf16 or f16; None lets the backend choose.
+    backend: `auto` or a name from `rtstyle doctor`. precision: f32, bf16, f16 or int8; None lets the backend choose.
 
     Raises BadInputError for unknown names and wrong values, BackendError where nothing can run.
     """

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from engines.backends import open_engine
 from engines.contract import EngineOptions, Picture
 from engines.errors import BackendError, BadInputError
+from engines.int8_scales import with_int8_scales
 from engines.net_file import NetFile, NetSpec, net_from_model, write_net
 from engines.style_file import Style, write_style
 from train.credits import Credit
@@ -133,8 +134,9 @@ def export_bank(
     vectors: float32 `(styles, d)`, in the order of `credits_of`. Raises BackendError, and writes nothing, where a
     runtime paints anything else than PyTorch.
     """
-    file = net_from_network(net, name=name, training=training)
     rows = [vector.detach().float().cpu() for vector in vectors]
+    file = net_from_network(net, name=name, training=training)
+    file = with_int8_scales(file, photos, [row.numpy() for row in rows])
     check_parity(net, file, rows, photos)
     for vector, credit in zip(rows, credits_of, strict=True):
         write_style(folder / name / f"{credit.name}.safetensors", style_of(vector, credit, file))

@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from rtstyle.commands.options import BackendOption, JsonOption
+from rtstyle.commands.options import BackendOption, JsonOption, several
 
 # ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
 
@@ -22,6 +22,10 @@ bench_app = typer.Typer(
 )
 
 SaveOption = Annotated[bool, typer.Option("--save", help="Write the figures to benchmarks/results as well.")]
+PrecisionsOption = Annotated[
+    Optional[list[str]],
+    typer.Option("--precision", help="f32, bf16, f16 or int8; several with commas. Default: the backend's choice."),
+]
 OnlyOption = Annotated[
     Optional[list[str]], typer.Option("--style", help="A style; may be given again. Default: all of the nets.")
 ]
@@ -40,7 +44,6 @@ def quality(
     as_video: Annotated[
         bool, typer.Option("--as-video", help="With --sr: blur, noise and compression on the small pictures.")
     ] = False,
-    precision: Annotated[str, typer.Option("--precision", help="With --sr: f32 (default), bf16 or f16.")] = "f32",
     net: Annotated[
         Optional[list[str]], typer.Option("--net", help="A net or net file; may be given again. Default: fast.")
     ] = None,
@@ -63,6 +66,7 @@ def quality(
         typer.Option("--kept", help="File where L-BFGS figures are kept, as they take hours. Default: in the cache."),
     ] = None,
     backend: BackendOption = "auto",
+    precision: PrecisionsOption = None,
     save: SaveOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -83,13 +87,13 @@ def quality(
             raise BadInputError("expected --data FOLDER with the sets to measure on, such as Set5 and Set14")
         paths = None if net is None else [Path(one) for one in net]
         upscalers(
-            sr=sr,
-            data=data,
-            net=paths,
+            sr,
+            data,
+            paths,
             histogram=histogram,
             as_video=as_video,
             backend=backend,
-            precision=precision,
+            precisions=several(precision) or [None],
             save=save,
             as_json=as_json,
         )
@@ -117,6 +121,7 @@ def quality(
         sizes=_numbers(sizes),
         config=config,
         backend=backend,
+        precisions=several(precision) or [None],
         kept=kept,
     )
     from benchmarks.quality import markdown
@@ -138,6 +143,7 @@ def stability(
     photos: Annotated[int, typer.Option("--photos", min=1, help="How many.")] = 5,
     frames: Annotated[int, typer.Option("--frames", min=2, help="So many of each clip.")] = 60,
     backend: BackendOption = "auto",
+    precision: PrecisionsOption = None,
     save: SaveOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -152,7 +158,7 @@ def stability(
 
     if clips is None and content is None:
         raise BadInputError("expected --clips with videos, or --content with photos, or both")
-    measured = [painted_by(one, style) for one in net or ["fast"]]
+    measured = [one for name in net or ["fast"] for one in painted_by(name, style, several(precision) or [None])]
     scenes = scenes_of(
         find_clips(clips) if clips else [], last_photos(content, photos) if content else [], frames=frames
     )

@@ -9,7 +9,7 @@ import typer
 
 from rtstyle.commands.bench import SaveOption
 from rtstyle.commands.bench_speed import PlotOption, RoundsOption, write_figures
-from rtstyle.commands.options import JsonOption, SrOption, StyleOption
+from rtstyle.commands.options import JsonOption, SrOption, StyleOption, several
 
 # ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
 
@@ -29,7 +29,7 @@ def fps(
     ] = None,
     precision: Annotated[
         Optional[list[str]],
-        typer.Option("--precision", help=f"f32, bf16 or f16; {_LIST}. Default: the backend's choice."),
+        typer.Option("--precision", help=f"f32, bf16, f16 or int8; {_LIST}. Default: the backend's choice."),
     ] = None,
     sr: SrOption = None,
     style: StyleOption = None,
@@ -65,11 +65,11 @@ def fps(
         from benchmarks.plot import check_plot
 
         check_plot(plot)
-    sizes = [parse_size(one) for one in _several(size) or ["640x480"]]
+    sizes = [parse_size(one) for one in several(size) or ["640x480"]]
     chosen = choices(
-        nets=_several(net) or [None],
-        backends=_several(backend) or ["auto"],
-        precisions=_several(precision) or [None],
+        nets=several(net) or [None],
+        backends=several(backend) or ["auto"],
+        precisions=several(precision) or [None],
         style=style,
         sr=sr,
     )
@@ -104,14 +104,6 @@ def _compare(files: tuple[Path, Path], *, as_json: bool) -> None:
     for difference in found["differs"]:
         _say(f"rtstyle: not the same in both: {difference}")
     typer.echo(json.dumps(found, indent=2) if as_json else comparison_table(found))
-
-
-def _several(values: list[str] | None) -> list[str]:
-    """`A,B` given once, or A and B given one after the other; a file whose name has a comma stays whole."""
-    found: list[str] = []
-    for value in values or []:
-        found += [value] if Path(value).is_file() else [part.strip() for part in value.split(",") if part.strip()]
-    return list(dict.fromkeys(found))
 
 
 def _say(text: str) -> None:

@@ -3,46 +3,33 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING
 
 import typer
 
-from rtstyle.commands.options import BackendOption, JsonOption
-
 if TYPE_CHECKING:
     from engines.net_file import NetFile
-
-# ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
 
 __all__ = ["quality"]
 
 
 def quality(
+    scale: int,
+    data: Path,
+    paths: list[Path] | None,
     *,
-    sr: Annotated[int, typer.Option("--sr", help="2, 3 or 4: how much larger.")],
-    data: Annotated[Path, typer.Option("--data", help="Folder with Set5, Set14, BSD100, Urban100: those that it has.")],
-    net: Annotated[
-        Optional[list[Path]], typer.Option("--net", help="Net files; default: all upscalers of that scale.")
-    ] = None,
-    histogram: Annotated[
-        bool, typer.Option("--match-histogram", help="Each net once more with matched histograms, as in the paper.")
-    ] = False,
-    as_video: Annotated[
-        bool, typer.Option("--as-video", help="Spoil the small pictures as cameras and codecs do.")
-    ] = False,
-    backend: BackendOption = "auto",
-    precision: Annotated[
-        str, typer.Option("--precision", help="f32 (default), bf16 or f16: what the nets compute in.")
-    ] = "f32",
-    save: Annotated[bool, typer.Option("--save", help="Write the figures to benchmarks/results as well.")] = False,
-    as_json: JsonOption = False,
+    histogram: bool,
+    as_video: bool,
+    backend: str,
+    precisions: Sequence[str | None],
+    save: bool,
+    as_json: bool,
 ) -> None:
     """Measure upscalers: PSNR and SSIM on luma with the border cropped, beside bicubic, Lanczos and published figures.
 
     LPIPS is measured where the package lpips is installed, a distance on VGG-19 where the extra `train` is.
-
-    Example: rtstyle bench quality --sr 4 --data sets
     """
     from dataclasses import asdict
 
@@ -51,27 +38,38 @@ def quality(
     from benchmarks.machine import machine_facts, write_result
     from engines.contract import EngineOptions
 
-    nets = _nets(sr, net)
+    nets = _nets(scale, paths)
     sets = bench.find_sets(data)
     found, missing = judges()
     for line in missing:
         typer.echo(f"rtstyle: {line}", err=True)
-    options = EngineOptions(precision=precision)
-    methods = bench.resize_methods(sr) + [
-        bench.net_method(file, backend=backend, options=options, histogram=matched)
+    methods = bench.resize_methods(scale) + [
+        bench.net_method(
+            file,
+            backend=backend,
+            options=EngineOptions(precision=precision),
+            name=file.spec.name if len(precisions) == 1 else f"{file.spec.name} {precision}",
+            histogram=matched,
+        )
         for file in nets
+        for precision in precisions
         for matched in ((False, True) if histogram else (False,))
     ]
     scores = []
-    spoil = bench.as_video_leaves_it(sr) if as_video else None
-    for score in bench.measure(methods, sets, sr, found, spoil=spoil):
+    spoil = bench.as_video_leaves_it(scale) if as_video else None
+    for score in bench.measure(methods, sets, scale, found, spoil=spoil):
         scores.append(score)
         typer.echo(f"{score.dataset} {score.method}: {score.psnr:.2f} dB", err=True)
     if not as_video:
-        scores += bench.published(sr, list(sets))
-    figures = {"scale": sr, "as_video": as_video, "precision": precision, "scores": [asdict(score) for score in scores]}
+        scores += bench.published(scale, list(sets))
+    figures = {
+        "scale": scale,
+        "as_video": as_video,
+        "precisions": precisions,
+        "scores": [asdict(score) for score in scores],
+    }
     if save:
-        write_result(f"quality-sr{sr}{'-as-video' if as_video else ''}", figures)
+        write_result(f"quality-sr{scale}{'-as-video' if as_video else ''}", figures)
     typer.echo(json.dumps({"machine": machine_facts(), **figures}) if as_json else bench.markdown(scores, found))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ def measure_styles(
     sizes: list[int],
     config: YardstickConfig,
     backend: str,
+    precisions: Sequence[str | None],
     kept: Path | None,
 ) -> dict[str, object]:
     """The figures: quality by style, times by size. Raises BadInputError."""
@@ -35,7 +37,7 @@ def measure_styles(
     from engines.backends import cache_folder
     from engines.errors import BadInputError
 
-    measured = [painted_by(net, only) for net in nets]
+    measured = [one for net in nets for one in painted_by(net, only, precisions)]
     known = {name for one in measured for name in one.styles}
     paintings = {name: path for name, path in paintings_by_style(styles, credits_path).items() if name in known}
     if not paintings:
@@ -43,7 +45,7 @@ def measure_styles(
     pictures = square_photos(content, photos, config.size)
     kept = kept or cache_folder() / "bench" / f"gatys-{config.loss_network}-{config.size}.json"
     yardstick = Yardstick(config, paintings, kept)
-    quality = quality_of(measured, yardstick, pictures, lambda line: typer.echo(line, err=True))
+    quality = quality_of(measured, yardstick, pictures, lambda line: typer.echo(line, err=True), backend=backend)
     times = {}
     if sizes:
         photo = next(iter(pictures.values()))

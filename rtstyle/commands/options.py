@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
@@ -16,6 +17,7 @@ __all__ = [
     "SrOption",
     "StrengthOption",
     "StyleOption",
+    "several",
 ]
 
 StyleOption = Annotated[
@@ -45,6 +47,14 @@ BackendOption = Annotated[
 ]
 PrecisionOption = Annotated[
     Optional[str],  # noqa: UP045
-    typer.Option("--precision", help="f32, bf16 or f16: what the net computes in. Default: the backend's choice."),
+    typer.Option("--precision", help="f32, bf16, f16 or int8: what the net computes in. Default: the backend's."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines on stdout.")]
+
+
+def several(values: list[str] | None) -> list[str]:
+    """`A,B` given once, or A and B given one after the other; a file whose name has a comma stays whole."""
+    found: list[str] = []
+    for value in values or []:
+        found += [value] if Path(value).is_file() else [part.strip() for part in value.split(",") if part.strip()]
+    return list(dict.fromkeys(found))

@@ -41,7 +41,7 @@ def test_upscalers_alone_and_after_a_style() -> None:
     ("asked", "said"),
     [
         ({"backends": ["openvni"]}, "did you mean openvino"),
-        ({"precisions": ["f64"]}, "precision is one of f32, bf16, f16"),
+        ({"precisions": ["f64"]}, "precision is one of f32, bf16, f16, int8"),
         ({"nets": ["fats"]}, "did you mean fast"),
     ],
 )

@@ -63,8 +63,8 @@ def test_what_is_no_clip_is_refused(tmp_path: Path) -> None:
 
 
 def test_every_net_and_style_is_measured_beside_the_input(clip: Path, photos: Path) -> None:
-    shipped = painted_by("fast", ["udnie", "wave"])
-    by_file = painted_by(str(shipped_folder() / "fast.onnx"), ["udnie"])
+    (shipped,) = painted_by("fast", ["udnie", "wave"])
+    (by_file,) = painted_by(str(shipped_folder() / "fast.onnx"), ["udnie"])
     told: list[str] = []
     scenes = scenes_of([clip], last_photos(photos, 1), frames=3)
     found = stability_of([shipped, by_file], scenes, lambda name, _: told.append(name))

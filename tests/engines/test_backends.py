@@ -59,7 +59,7 @@ def test_an_unknown_backend_is_bad_input_that_suggests_the_nearest() -> None:
 
 
 def test_an_unknown_precision_is_bad_input() -> None:
-    with pytest.raises(BadInputError, match="precision is one of f32, bf16, f16, got 'fp8'"):
+    with pytest.raises(BadInputError, match="precision is one of f32, bf16, f16, int8, got 'fp8'"):
         EngineOptions(precision="fp8")
 
 

@@ -65,7 +65,7 @@ def test_the_precision_asked_for_is_the_one_that_runs() -> None:
     done = _cam(*_PATTERN, "--frames", "3", "--precision", "f32", "--backend", "openvino", "--json")
     summary = json.loads(done.stdout)
     assert (summary["precision"], summary["in_flight"]) == ("f32", 2)
-    assert "precision is one of f32, bf16, f16" in _refused(*_PATTERN, "--precision", "f64")
+    assert "precision is one of f32, bf16, f16, int8" in _refused(*_PATTERN, "--precision", "f64")
 
 
 def test_for_people_there_is_a_line() -> None:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from engines.backends import open_engine
 from engines.contract import EngineOptions, Picture
 from engines.errors import BackendError, BadInputError
+from engines.int8_scales import with_int8_scales
 from engines.net_file import NetFile, NetSpec, net_from_model, write_net
 from train.checkpoint import load_checkpoint
 from train.export import OPSET, parity_photos
@@ -83,7 +84,9 @@ def export_sr(run_folder: Path, out: Path, *, name: str | None = None) -> NetFil
     facts = {key: value for key, value in asdict(config).items() if key not in _NOT_FOR_SHOW}
     name = name or f"{'johnson-' if config.net == 'johnson' else ''}sr{config.scale}-{config.mode}"
     file = net_from_upscaler(net, name=name, training=facts | {"steps": state["step"]})
-    _check_parity(net.eval(), file, parity_photos(list_pictures(Path(config.pictures))))
+    photos = parity_photos(list_pictures(Path(config.pictures)))
+    file = with_int8_scales(file, photos, [None])
+    _check_parity(net.eval(), file, photos)
     write_net(out / f"{name}.onnx", file)
     return file
 
