@@ -32,9 +32,9 @@ class Chain(Painter):
     def engines(self) -> tuple[Engine, ...]:
         return (self.engine, self._upscaler)
 
-    def collect(self) -> Picture:
-        """Wait for the oldest frame's picture, uint8 `(h * scale, w * scale, 3)` RGB, and enlarge it."""
-        self._upscaler.submit(super().collect())
+    def _finished(self, picture: Picture) -> Picture:
+        """The picture enlarged, uint8 `(h * scale, w * scale, 3)` RGB."""
+        self._upscaler.submit(picture)
         return self._upscaler.collect()
 
 

@@ -14,6 +14,8 @@ from engines.warming import Handover, WarmingEngine
 
 __all__ = ["Painter", "Treatment", "mix"]
 
+_ROWS_APART = 32
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Treatment:
@@ -31,12 +33,26 @@ class Treatment:
             raise BadInputError(f"strength is 0 to 1, got {self.strength}")
 
 
+@dataclass(frozen=True, eq=False)
+class _Waiting:
+    frame: Picture
+    treatment: Treatment
+    repeats: bool
+    """The frame before it was the same: its picture is this one's too, and the engine knows nothing of it."""
+
+
 class Painter:
-    """Frames in, mixed pictures out, in order, with up to `depth` in flight. The engine stays its owner's to close."""
+    """Frames in, mixed pictures out, in order, with up to `depth` in flight. The engine stays its owner's to close.
+
+    A frame that is equal to the one before it, still in flight, is not painted again: films at 24 frames a second come
+    in files of 60, and drawn ones change every second or third frame.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.engine, self.depth = engine, engine.depth
-        self._waiting: deque[tuple[Picture, Treatment]] = deque()
+        self._waiting: deque[_Waiting] = deque()
+        self._repeated: Picture | None = None
+        """Our own copy of the last picture, while one that repeats it waits."""
 
     @property
     def engines(self) -> tuple[Engine, ...]:
@@ -74,14 +90,41 @@ class Painter:
         """
         if self.engine.spec.net.scale != 1 and (treatment.strength != 1 or treatment.keep_colors):
             raise BadInputError("strength and kept colours are for nets that paint, not for those that enlarge")
-        self.engine.submit(frame, treatment.vector)
-        self._waiting.append((frame, treatment))
+        repeats = bool(self._waiting) and _is_repeated(self._waiting[-1], frame, treatment)
+        if not repeats:
+            self.engine.submit(frame, treatment.vector)
+        self._waiting.append(_Waiting(frame, treatment, repeats))
 
     def collect(self) -> Picture:
         """Wait for the oldest frame's picture, uint8 `(h, w, 3)` RGB; the array belongs to the caller."""
-        painted = self.engine.collect()
-        frame, treatment = self._waiting.popleft()
-        return mix(frame, painted, treatment)
+        if self._waiting and self._waiting[0].repeats:
+            self._waiting.popleft()
+            assert self._repeated is not None
+            picture = self._repeated
+        else:
+            painted = self.engine.collect()
+            oldest = self._waiting.popleft()
+            picture = self._finished(mix(oldest.frame, painted, oldest.treatment))
+        self._repeated = picture.copy() if self._waiting and self._waiting[0].repeats else None
+        return picture
+
+    def _finished(self, picture: Picture) -> Picture:
+        """What is still to be done with a mixed picture."""
+        return picture
+
+
+def _is_repeated(before: _Waiting, frame: Picture, treatment: Treatment) -> bool:
+    """Whether `frame` would give the picture of `before`. A few rows tell most frames apart."""
+    one, other = before.treatment, treatment
+    alike = (one.strength, one.keep_colors) == (other.strength, other.keep_colors)
+    if not alike or not _equal(one.vector, other.vector) or before.frame.shape != frame.shape:
+        return False
+    rows = slice(None, None, _ROWS_APART)
+    return np.array_equal(before.frame[rows], frame[rows]) and np.array_equal(before.frame, frame)
+
+
+def _equal(one: StyleVector | None, other: StyleVector | None) -> bool:
+    return one is other or (one is not None and other is not None and np.array_equal(one, other))
 
 
 def mix(frame: Picture, painted: Picture, treatment: Treatment) -> Picture:

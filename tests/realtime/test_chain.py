@@ -59,13 +59,13 @@ def test_it_says_what_goes_in_and_what_comes_out() -> None:
 
 
 def test_the_engines_are_closed_at_the_end() -> None:
-    def submitted(painter: Painter) -> None:
-        painter.submit(_frame(), Treatment(vector=vector(0, 0, 0)))
+    def submitted(painter: Painter, red: float) -> None:
+        painter.submit(_frame(), Treatment(vector=vector(red, 0, 0)))
 
     with open_painter(tint_net(), identity_net(scale=2), _SIZE) as painter:
-        submitted(painter)
+        submitted(painter, 0)
     with pytest.raises(RuntimeError, match="closed"):
-        submitted(painter)
+        submitted(painter, 1)
 
 
 @pytest.mark.parametrize(
