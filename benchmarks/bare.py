@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -27,14 +28,15 @@ def bare_rate(choice: Choice, size: tuple[int, int], *, frames: int, warm_up: in
     """
     chosen = choice.recipe
     picture = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    pictures = itertools.cycle((picture, 255 - picture))  # one like the last would not be painted
     options = EngineOptions(cache=cache_folder(), precision=choice.precision)
     between = Timings()
     with open_painter(chosen.net, chosen.upscaler, size, backend=choice.backend, options=options) as painter:
         for _ in range(painter.depth - 1):
-            painter.submit(picture, chosen.treatment)
+            painter.submit(next(pictures), chosen.treatment)
         began = last = now_ns()
         for number in range(warm_up + frames):
-            painter.submit(picture, chosen.treatment)
+            painter.submit(next(pictures), chosen.treatment)
             painter.collect()
             now = now_ns()
             if number < warm_up:

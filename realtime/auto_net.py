@@ -8,6 +8,7 @@ rate paints; where none does, the quickest. Times are remembered (engines.net_ti
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
@@ -195,19 +196,20 @@ def _frame_ms(recipe: Recipe, size: tuple[int, int], backend: str, options: Engi
     The first frame, during which memory is allotted, counts only where it alone takes more than the budget.
     """
     picture = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    pictures = itertools.cycle((picture, 255 - picture))  # one like the last would not be painted
     treatment = Treatment(vector=recipe.treatment.vector)
     with open_painter(recipe.net, recipe.upscaler, size, backend=backend, options=options) as painter:
         began_ns = now_ns()
-        painter.submit(picture, treatment)
+        painter.submit(next(pictures), treatment)
         painter.collect()
         first_ns = now_ns() - began_ns
         if first_ns > budget_s * _NS:
             return first_ns / 1e6
         for _ in range(painter.depth - 1):
-            painter.submit(picture, treatment)
+            painter.submit(next(pictures), treatment)
         began_ns, count = now_ns(), 0
         while count < _FEWEST or now_ns() - began_ns < budget_s * _NS:
-            painter.submit(picture, treatment)
+            painter.submit(next(pictures), treatment)
             painter.collect()
             count += 1
         spent_ns = now_ns() - began_ns
