@@ -42,6 +42,9 @@ class EngineOptions:
     """One of PRECISIONS. One that the device cannot do is an error, never replaced by another."""
     depth: int = 2
     """Frames that may be in flight, 1 to 8."""
+    throughput: bool = False
+    """Only frames per second count, not how long one takes: the backend may work on several at once, and then have
+    more than `depth` in flight."""
     threads: int | None = None
     """CPU threads."""
     cache: Path | None = None

@@ -28,6 +28,7 @@ __all__ = ["describe", "open_engine"]
 _DEVICE = "CPU"
 _CAPABILITY = {"f32": "FP32", "bf16": "BF16", "f16": "FP16", "int8": "INT8"}
 _SUMS_8_BITS = {"AVX-VNNI", "AVX512-VNNI", "AMX-INT8"}
+_MOST_STREAMS = 2
 _GRAPH = 1
 """Raised when `_graph` makes other graphs of the same net: compiled ones are then made anew."""
 
@@ -91,7 +92,7 @@ def _compiled(
     """The net made ready for padded (width, height), from the cache where it is there."""
     config: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",
-        "NUM_STREAMS": 1,
+        "NUM_STREAMS": _streams(options),
         "INFERENCE_PRECISION_HINT": _float_precision(core) if precision == "int8" else precision,
     }
     if options.threads is not None:
@@ -119,6 +120,15 @@ def _compiled(
     compiled.export_model(body)
     write_compiled(path, body.getvalue())
     return compiled
+
+
+def _streams(options: EngineOptions) -> int:
+    """Frames that are worked on at the same time, each by its share of the cores.
+
+    With one, all cores wait for the slowest after every layer, which is the one that also reads or writes the video.
+    """
+    cores = options.threads or processor().cores
+    return min(_MOST_STREAMS, cores) if options.throughput else 1
 
 
 def _graph(net: NetFile, precision: str) -> bytes:
@@ -149,8 +159,8 @@ def _compile(
 class OpenVinoEngine(RingEngine):
     """One asynchronous infer request for each frame in flight.
 
-    One stream: all cores work on one frame, which gives the lowest latency, and the next request starts the moment
-    the first is done; copies and the caller's own work are hidden behind it.
+    All cores work on one frame, which gives the lowest latency, and the next request starts the moment the first is
+    done; copies and the caller's own work are hidden behind it. Where only throughput counts, two frames at a time.
     """
 
     def __init__(self, net: NetFile, size: tuple[int, int], options: EngineOptions) -> None:
@@ -167,7 +177,7 @@ class OpenVinoEngine(RingEngine):
                 device=str(core.get_property(_DEVICE, "FULL_DEVICE_NAME")),
                 precision=precision,
             ),
-            options.depth,
+            max(options.depth, _streams(options) + 1) if options.throughput else options.depth,
         )
         self._requests = []
         for frame, style in zip(self._frames, self._styles, strict=True):

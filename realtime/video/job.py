@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from av.container import InputContainer
 
+from engines.contract import EngineOptions
 from realtime.chain import open_painter
 from realtime.crew import Crew
 from realtime.handoff import BoundedQueue, Closed
@@ -69,7 +70,7 @@ def stylize_video_file(
             passthrough = _passthrough(job, reader, writer, stack.enter_context(open_source(job.source)), note)
         writer.begin()
         painter = stack.enter_context(
-            open_painter(job.net, job.upscaler, reader.size, backend=job.backend, options=job.engine)
+            open_painter(job.net, job.upscaler, reader.size, backend=job.backend, options=_engine_options(job))
         )
         line = _Line(job, reader=reader, painter=painter, writer=writer, passthrough=passthrough, progress=progress)
         summary = line.run()
@@ -77,6 +78,11 @@ def stylize_video_file(
             raise KeyboardInterrupt
         writer.commit(overwrite=job.overwrite)
         return dataclasses.replace(summary, codec=encoder.name, decoder=decoder, notices=tuple(notices))
+
+
+def _engine_options(job: VideoJob) -> EngineOptions:
+    """Two engines behind one another have enough to do at a time; one alone may have more frames in flight."""
+    return dataclasses.replace(job.engine, throughput=job.upscaler is None)
 
 
 def _output_size(job: VideoJob, reader: VideoReader) -> tuple[int, int]:

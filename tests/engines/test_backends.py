@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from engines.backends import BACKENDS, open_engine, reports
@@ -105,3 +106,21 @@ def test_with_no_backend_at_all_auto_says_why_for_each() -> None:
     for backend in BACKENDS:
         assert f"{backend}: " in said["auto"]
     assert "onnxruntime: the onnxruntime backend needs" in said["auto"]
+
+
+def test_for_throughput_more_frames_are_in_flight_and_come_in_order() -> None:
+    net, depths = identity_net(), []
+    frames = [np.full((16, 16, 3), level, np.uint8) for level in range(9)]
+    for throughput in (False, True):
+        with open_engine(net, (16, 16), backend="openvino", options=EngineOptions(throughput=throughput)) as engine:
+            depths.append(engine.depth)
+            for frame in frames[: engine.depth]:
+                engine.submit(frame)
+            came = []
+            for frame in frames[engine.depth :]:
+                came.append(int(engine.collect()[0, 0, 0]))
+                engine.submit(frame)
+            came += [int(engine.collect()[0, 0, 0]) for _ in range(engine.depth)]
+        assert came == list(range(9))
+    assert depths[0] == 2
+    assert depths[1] >= 2
