@@ -17,7 +17,7 @@ import typer
 
 from benchmarks.machine import RESULTS
 from benchmarks.peers.tables import peers_tables
-from benchmarks.readme_quality import upscaling
+from benchmarks.readme_quality import stability, styles, upscaling
 from benchmarks.results_file import latency_of, read_result, rows_of
 from benchmarks.table import spoken_size
 from engines.errors import BadInputError, RtStyleError
@@ -132,6 +132,8 @@ to a picture in memory; a clip is the program's own way with many, where it has 
 RENDERERS: dict[str, Callable[[Path], str]] = {
     "peers": _peers,
     "speed": _speed,
+    "stability": stability,
+    "styles": styles,
     "sweep": _sweep,
     "upscaling": upscaling,
 }

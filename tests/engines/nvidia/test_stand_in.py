@@ -25,8 +25,10 @@ def test_bindings_and_engines_over_a_stand_in_driver(tmp_path: Path) -> None:
     library = tmp_path / "libcuda.so.1"
     compiler = ["cc", "-shared", "-fPIC", "-Wl,-soname,libcuda.so.1", "-o", str(library)]
     subprocess.run([*compiler, str(_HERE / "stand_in_driver.c")], check=True)
+    checks = [str(path) for path in sorted(_HERE.glob("stand_in_*_checks.py"))]
+    plugins = ["-p", "no:cacheprovider", "-p", "tests.engines.nvidia.stand_in"]
     found = subprocess.run(
-        [sys.executable, "-m", "pytest", str(_HERE / "stand_in_checks.py"), "-p", "no:cacheprovider", "-rs"],
+        [sys.executable, "-m", "pytest", *checks, *plugins, "-rs"],
         cwd=_ROOT,
         env={**os.environ, "LD_LIBRARY_PATH": str(tmp_path), "CUDA_VISIBLE_DEVICES": "0"},
         capture_output=True,
