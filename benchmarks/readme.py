@@ -63,13 +63,14 @@ def main(
 
 
 def _speed(results: Path) -> str:
-    """The default net at 640x480, a clip, and memory: fps-640x480.json, video.json, memory.json."""
-    cam, video, memory = (read_result(results / f"{name}.json") for name in ("fps-640x480", "video", "memory"))
-    _same_machine({"fps-640x480": cam, "video": video, "memory": memory})
+    """The default net at 640x480, clips, and memory: fps-640x480.json, video.json, video-sr4.json, memory.json."""
+    names = ("fps-640x480", "video", "video-sr4", "memory")
+    cam, video, larger, memory = (read_result(results / f"{name}.json") for name in names)
+    _same_machine(dict(zip(names, (cam, video, larger, memory), strict=True)))
     latency, job = latency_of(cam), video["last_run"]
     stages, frames = job["stage_seconds"], job["frames"]
     read_ms, write_ms = (1e3 * stages[stage] / frames for stage in ("read", "write"))
-    at, clip = spoken_size(cam["size"]), spoken_size(video["size"])
+    at, clip, small = (spoken_size(result["size"]) for result in (cam, video, larger))
     early, late = (memory[key] for key in ("mb_after_1000", f"mb_after_{memory['frames']}"))
     # results of version 0.1 do not name the preset: it was the command's usual one
     preset = video.get("preset", "veryfast")
@@ -83,6 +84,9 @@ def _speed(results: Path) -> str:
 | `rtstyle cam`, test pattern, {at} | {cam["cam_fps"]["median"]:.1f} | {cam["ratio"]:.2f} |
 | the bare net, {clip} | {video["bare_fps"]["median"]:.1f} | |
 | `rtstyle video`, {clip} with sound, x264 `{preset}` | {video["video_fps"]["median"]:.1f} | {video["ratio"]:.2f} |
+| the bare net `{larger["net"]}`, {small} | {larger["bare_fps"]["median"]:.1f} | |
+| `rtstyle video --sr 4`, {small}, x264 `{larger["preset"]}` | {larger["video_fps"]["median"]:.1f} \
+| {larger["ratio"]:.2f} |
 
 From capture to shown: {latency["p50"]:.0f} ms (p95 {latency["p95"]:.0f} ms) where a frame takes \
 {cam["bare_frame_ms"]["p50"]:.0f} ms. In `video`, decoding takes {read_ms:.1f} ms a frame and

@@ -54,7 +54,8 @@ def video(
 
         plot_job(figures, machine_facts(), plot)
         _say(f"written: {plot}")
-    write_figures("video", figures, f"{job_bars(figures['job'])}\n{_rates(figures)}", save=save, as_json=as_json)
+    name = "video" if sr is None else f"video-sr{sr}"
+    write_figures(name, figures, f"{job_bars(figures['job'])}\n{_rates(figures)}", save=save, as_json=as_json)
 
 
 def memory(
