@@ -15,14 +15,14 @@ from engines.int8 import quantized_inputs
 from engines.net_file import NetFile, net_from_model
 from engines.quiet_openvino import openvino_module
 
-__all__ = ["best_scale", "with_int8_scales"]
+__all__ = ["LOWEST_PSNR", "best_scale", "int8_psnr", "with_int8_scales"]
 
 _SAMPLE = 4096
 """Values looked at for each tensor, picture and style."""
 _LEVELS = {True: 127, False: 255}
 _CUTS = np.linspace(0.2, 1, 41)
 """Largest value kept, over the largest seen."""
-_LOWEST_PSNR = 30.0
+LOWEST_PSNR = 30.0
 """dB between the pictures in 8 bits and in float32; the shipped nets have 42 or more."""
 
 _log = logging.getLogger(__name__)
@@ -44,8 +44,8 @@ def with_int8_scales(net: NetFile, frames: Sequence[Picture], styles: Sequence[S
     samples = _sampled(net, list(signed), frames, styles)
     scales = {name: best_scale(samples[name], signed=signed[name]) for name in signed}
     made = net_from_model(model, replace(net.spec, int8_scales=scales))
-    psnr = min(_psnr(made, frames[0], style) for style in styles)
-    if psnr < _LOWEST_PSNR:
+    psnr = min(int8_psnr(made, frames[0], style) for style in styles)
+    if psnr < LOWEST_PSNR:
         _log.warning("net %s stays without int8: it would paint %.0f dB from float32", net.spec.name, psnr)
         return net
     return made
@@ -89,8 +89,8 @@ def _sampled(
     return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
-def _psnr(net: NetFile, frame: Picture, style: StyleVector | None) -> float:
-    """Of what is painted in 8 bits against float32, in dB."""
+def int8_psnr(net: NetFile, frame: Picture, style: StyleVector | None) -> float:
+    """Of what is painted in 8 bits against float32, in dB. frame: uint8 `(h, w, 3)` RGB, of any size."""
     pictures = []
     for precision in ("f32", "int8"):
         options = EngineOptions(precision=precision, depth=1)

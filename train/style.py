@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from engines.int8_scales import LOWEST_PSNR, int8_psnr
 from engines.net_file import NetFile
 from engines.style_file import Style, write_style
 from train.batches import Batch, first_batch
@@ -24,6 +26,7 @@ from train.weights import network_from_net_file
 __all__ = ["limit_minutes", "style_run", "write_fitted_style"]
 
 _TIMED_STEPS = 3
+_log = logging.getLogger(__name__)
 
 
 def style_run(folder: Path, config: StyleConfig, team: Team, net: NetFile, styles: Sequence[Style]) -> Run:
@@ -69,7 +72,16 @@ def limit_minutes(run: Run, minutes: float) -> None:
 def write_fitted_style(run: Run, net: NetFile, credit: Credit, path: Path) -> Style:
     """Write the style file of a finished run, after a parity check. Raises BackendError."""
     vector = run.vectors.detach().float().cpu()[0]
-    check_parity(run.net.cpu().eval(), net, [vector], parity_photos(run.held_out or run.photos))
+    photos = parity_photos(run.held_out or run.photos)
+    check_parity(run.net.cpu().eval(), net, [vector], photos)
+    if net.spec.int8_scales and (psnr := int8_psnr(net, photos[0], vector.numpy())) < LOWEST_PSNR:
+        _log.warning(
+            "style %s needs larger numbers than net %s has in 8 bits, it is painted %.0f dB from float32: --precision "
+            "bf16 or f32 paints it as it was trained",
+            credit.name,
+            net.spec.name,
+            psnr,
+        )
     style = style_of(vector, credit, net)
     write_style(path, style)
     return style

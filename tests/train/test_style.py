@@ -19,10 +19,11 @@ from engines.style_file import Style  # noqa: E402
 from tests.rtstyle.command import refused, run  # noqa: E402
 from tests.train.pictures import write_paintings, write_photos  # noqa: E402
 from train.config import StyleConfig  # noqa: E402
+from train.credits import Credit  # noqa: E402
 from train.journal import read_log  # noqa: E402
 from train.processes import Team  # noqa: E402
 from train.run import Run  # noqa: E402
-from train.style import limit_minutes, style_run  # noqa: E402
+from train.style import limit_minutes, style_run, write_fitted_style  # noqa: E402
 
 TEAM = Team(device=torch.device("cpu"))
 SMALL = ["--batch", "2", "--size", "32", "--painting-size", "64", "--held-out", "1", "--log-every", "1"]
@@ -70,6 +71,17 @@ def test_the_command_makes_a_style_that_blends_with_the_shipped_ones(pictures: P
     assert np.allclose(blended, (style.vector + _shipped(other).vector) / 2, atol=1e-6)
 
     assert "has a style my-stripes already" in refused(*arguments, *SMALL, "--steps", "3")
+
+
+def test_a_style_that_8_bits_would_spoil_is_said_so(
+    pictures: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    net, credit = Library().net("fast"), Credit(name="loud")
+    for factor, spoilt in ((1, False), (30, True)):
+        run = _run(pictures, tmp_path / str(factor), [_shipped("udnie")])
+        run.vectors.data *= factor
+        write_fitted_style(run, net, credit, tmp_path / "loud.safetensors")
+        assert ("style loud needs larger numbers than net fast has in 8 bits" in caplog.text) == spoilt
 
 
 def test_only_the_vector_is_fitted_and_the_objective_falls(pictures: Path, tmp_path: Path) -> None:
