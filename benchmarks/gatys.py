@@ -142,9 +142,10 @@ class Yardstick:
 def steps_for(curves: Sequence[Curves], objective: float) -> float | None:
     """After how many L-BFGS steps the mean of `curves` is down to `objective`, between marks along a straight line.
 
-    None where all the steps do not get there.
+    Where it is higher than at the first mark, that mark: before it, the objective falls too steeply for a line. None
+    where all the steps do not get there.
     """
-    steps = sorted(curves[0])
+    steps = [step for step in sorted(curves[0]) if step]
     means = [sum(curve[step] for curve in curves) / len(curves) for step in steps]
     if objective >= means[0]:
         return float(steps[0])

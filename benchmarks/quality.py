@@ -119,10 +119,7 @@ def markdown(figures: Mapping[str, Any]) -> str:
             heads = [*row["objective"], *(f"{step} steps" for step in row["lbfgs"])]
             lines += [f"| objective / 1000 | {' | '.join(heads)} | as good as |", "|---" * (len(heads) + 2) + "|"]
         values = [f"{value / 1000:.0f}" for value in (*row["objective"].values(), *row["lbfgs"].values())]
-        alike = ", ".join(
-            f"{label}: {'more' if steps is None else round(steps)} steps"
-            for label, steps in row["lbfgs_steps_alike"].items()
-        )
+        alike = ", ".join(f"{label}: {_told(steps, row)}" for label, steps in row["lbfgs_steps_alike"].items())
         lines.append(f"| {name} | {' | '.join(values)} | {alike} |")
     for label, sizes in figures["times"].items():
         lines += ["", f"| {label} | net | L-BFGS, 500 steps | ratio |", "|---|---|---|---|"]
@@ -131,6 +128,13 @@ def markdown(figures: Mapping[str, Any]) -> str:
                 f"| {size}x{size} | {one['net_ms']:.1f} ms | {one['gatys_500_s']:.0f} s | {one['ratio']:,.0f} |"
             )
     return "\n".join(lines)
+
+
+def _told(steps: float | None, row: Mapping[str, Any]) -> str:
+    first = next(mark for mark in row["lbfgs"] if mark != "0")
+    if steps is None:
+        return "more"
+    return f"{first} steps or fewer" if steps == float(first) else f"{steps:.0f} steps"
 
 
 def _row(curves: list[Curves], objectives: dict[str, list[tuple[float, float]]]) -> dict[str, object]:

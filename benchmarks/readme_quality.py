@@ -45,7 +45,9 @@ def styles(results: Path) -> str:
     for name, row in rows.items():
         values = [row["objective"][label] for label in ("photo", *nets)] + [row["lbfgs"][step] for step in steps]
         alike = row["lbfgs_steps_alike"][nets[0]]
-        cells = [name, *(f"{value / 1000:.0f}" for value in values), f"{alike:.0f} steps" if alike else "more"]
+        first = alike == float(steps[0])
+        told = "more" if alike is None else f"{steps[0]} steps or fewer" if first else f"{alike:.0f} steps"
+        cells = [name, *(f"{value / 1000:.0f}" for value in values), told]
         lines.append(f"| {' | '.join(cells)} |")
     worst = max(
         row["objective"][label] / row["objective"][label.replace(_USERS, _REFERENCE)] - 1

@@ -27,8 +27,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_steps_alike_lie_between_the_marks() -> None:
     curves = [{0: 100.0, 50: 40.0, 100: 20.0}, {0: 100.0, 50: 60.0, 100: 40.0}]
-    assert steps_for(curves, 120) == 0
-    assert steps_for(curves, 75) == 25
+    assert steps_for(curves, 120) == 50
+    assert steps_for(curves, 50) == 50
     assert steps_for(curves, 40) == 75
     assert steps_for(curves, 30) == 100
     assert steps_for(curves, 29) is None

@@ -48,7 +48,7 @@ def test_styles_beside_steps_of_lbfgs(tmp_path: Path) -> None:
     _write(
         tmp_path,
         "quality-styles",
-        {"photos": 1, "size": 256, "styles": {"wave": row(3e5, 83.4), "udnie": row(1e5, None)}},
+        {"photos": 1, "size": 256, "styles": {"wave": row(3e5, 83.4), "udnie": row(1e5, None), "scream": row(6e5, 50)}},
     )
     lines = styles(tmp_path).splitlines()
     assert lines[0] == (
@@ -56,6 +56,7 @@ def test_styles_beside_steps_of_lbfgs(tmp_path: Path) -> None:
     )
     assert lines[2] == "| wave | 900 | 303 | 400 | 500 | 200 | 83 steps |"
     assert lines[3].endswith(" | more |")
+    assert lines[4].endswith(" | 50 steps or fewer |")
     assert lines[-2].startswith("In thousands, the mean of one photo of 256x256")
     assert lines[-1] == "at most 1.0 % above f32."
 
