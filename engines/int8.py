@@ -18,7 +18,7 @@ from engines.net_file import NetFile, net_from_model
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["CONVERTER", "int8_from_net", "quantized_inputs"]
+__all__ = ["CONVERTER", "int8_from_net", "last_quantized_input", "quantized_inputs"]
 
 CONVERTER = 1
 """Raised when this module writes other graphs: compiled nets of an older converter are then made anew."""
@@ -39,6 +39,11 @@ def quantized_inputs(model: onnx.ModelProto) -> dict[str, bool]:
     maker = {name: node for node in model.graph.node for name in node.output}
     sources = {source for _, _, source in _large_convolutions(model)}
     return {name: name not in maker or maker[name].op_type != "Relu" for name in sorted(sources)}
+
+
+def last_quantized_input(model: onnx.ModelProto) -> str:
+    """What goes into the last of the convolutions that can be quantised."""
+    return _large_convolutions(model)[-1][2]
 
 
 def int8_from_net(net: NetFile) -> NetFile:

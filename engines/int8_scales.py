@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engines.backends import open_engine
 from engines.contract import EngineOptions, Picture, StyleVector
-from engines.int8 import quantized_inputs
+from engines.int8 import last_quantized_input, quantized_inputs
 from engines.net_file import NetFile, net_from_model
 from engines.quiet_openvino import openvino_module
 
@@ -28,8 +28,12 @@ LOWEST_PSNR = 30.0
 _log = logging.getLogger(__name__)
 
 
-def with_int8_scales(net: NetFile, frames: Sequence[Picture], styles: Sequence[StyleVector | None]) -> NetFile:
+def with_int8_scales(
+    net: NetFile, frames: Sequence[Picture], styles: Sequence[StyleVector | None], *, float_head: bool = False
+) -> NetFile:
     """The net with its scales for 8 bits in the metadata: every frame is painted with every style, in float32.
+
+    float_head: the last large convolution gets none.
 
     frames: uint8 `(h, w, 3)` RGB, all of one size that the net takes. styles: float32 `(style_length,)`, or None for a
     net without styles. The digest changes. A net comes back as it is where it has no large convolutions, or, with a
@@ -39,6 +43,8 @@ def with_int8_scales(net: NetFile, frames: Sequence[Picture], styles: Sequence[S
 
     model = onnx.load_model_from_string(net.model)
     signed = quantized_inputs(model)
+    if float_head and signed:
+        del signed[last_quantized_input(model)]
     if not signed:
         return net
     samples = _sampled(net, list(signed), frames, styles)

@@ -65,6 +65,11 @@ def test_the_picture_stays_and_both_runtimes_paint_the_same_quantised_graph() ->
     assert np.abs(eighth.astype(int) - reference).max() <= 3  # bf16 between the convolutions, where the CPU has it
 
 
+def test_the_head_may_stay_in_float() -> None:
+    net = with_int8_scales(slow_net(channels=16), [FRAME], [COLOUR], float_head=True)
+    assert list(net.spec.int8_scales) == ["many"]
+
+
 def test_a_convolution_that_reads_the_picture_stays_in_float() -> None:
     graph = onnx.load_model_from_string(int8_from_net(_scaled()).model).graph
     weights = {node.output[0]: node.input[1] for node in graph.node if node.op_type == "Conv"}
