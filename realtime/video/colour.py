@@ -6,10 +6,14 @@ Numbers of matrices, primaries and transfers are those of ITU-T H.273, which FFm
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import av
+import cv2
 import numpy as np
+from av.video.plane import VideoPlane
 from av.video.reformatter import VideoReformatter
+from numpy.typing import NDArray
 
 from engines.contract import Picture
 
@@ -27,6 +31,10 @@ _SWS_MATRIX = {BT709: 1, FCC: 4, BT470BG: 5, SMPTE170M: 5, SMPTE240M: 7, BT2020:
 # swscale's flags. Without the last two, its fast paths lose a level or two of brightness on the way.
 _BILINEAR, _BICUBIC, _AREA = 0x2, 0x4, 0x20
 _CHROMA_OUT, _CHROMA_IN, _ROUND = 0x2000, 0x4000, 0x40000
+
+_PLANES = "gbrp"
+"""swscale rounds accurately with SIMD only into planes: with merging them afterwards that takes half the time, for the
+same picture (1 of 255 at the edges of sizes that are no multiple of its vectors)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,16 +78,24 @@ def colour_of(frame: av.VideoFrame) -> Colour:
     )
 
 
+def _rows(plane: VideoPlane, size: tuple[int, int]) -> NDArray[np.uint8]:
+    width, height = size
+    content: Any = plane  # it has the buffer protocol, which its type does not say
+    rows: NDArray[np.uint8] = np.frombuffer(content, np.uint8).reshape(-1, plane.line_size)[:height, :width]
+    return rows
+
+
 class ToRgb:
     """Decoded frames to RGB pictures of one size."""
 
-    def __init__(self, colour: Colour, size: tuple[int, int], *, rgb_format: str = "rgb24") -> None:
+    def __init__(self, colour: Colour, size: tuple[int, int], *, rgb_format: str = _PLANES) -> None:
         self._colour, self._size, self._format = colour, size, rgb_format
         self._reformatter = VideoReformatter()
 
     def __call__(self, frame: av.VideoFrame) -> Picture:
-        """A new array, uint8 `(h, w, 3)` RGB; colours by what the stream's first frame said."""
-        return np.ascontiguousarray(self.frame(frame).to_ndarray(), np.uint8)
+        """A new array, uint8 `(h, w, 3)` RGB; colours by what the stream's first frame said. For 8 bits."""
+        green, blue, red = (_rows(plane, self._size) for plane in self.frame(frame).planes)
+        return np.asarray(cv2.merge((red, green, blue)), np.uint8)
 
     def frame(self, frame: av.VideoFrame) -> av.VideoFrame:
         """The same as a frame of `rgb_format`."""
