@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +22,12 @@ def shared(name: str) -> Path:
     if not path.exists():
         pytest.skip(f"needs test data at {path} (RTSTYLE_TEST_DATA)")
     return path
+
+
+def pytest_configure() -> None:
+    """A shell without job control has what it puts into the background ignore Ctrl-C, which some tests are about."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
