@@ -37,6 +37,8 @@ _FATAL_ONLY = 4
 
 def options_for_tiles(backend: str, options: EngineOptions) -> EngineOptions:
     """The options for an engine that paints tiles with measured statistics. Raises BackendError."""
+    if options.precision == "int8":
+        raise BackendError("tiles are painted in bf16 or f32, got int8: leave the precision out, or use --tile 0")
     if backend not in ON_A_GPU:
         return options
     if options.precision not in (None, _MEASURED):

@@ -108,8 +108,10 @@ def tiled_net(net: NetFile) -> TiledNet:
     del model.graph.input[:]
     model.graph.input.extend([*inputs, vector])
     measuring = tuple(_measuring_model(model, name) for name in measured)
+    # no scales for 8 bits: statistics are measured in float, and must be those of the numbers that paint
+    spec = replace(net.spec, name=f"{net.spec.name}-tiles", style_length=length, int8_scales={})
     return TiledNet(
-        painting=net_from_model(model, replace(net.spec, name=f"{net.spec.name}-tiles", style_length=length)),
+        painting=net_from_model(model, spec),
         channels=channels,
         epsilons=epsilons,
         measuring=measuring,

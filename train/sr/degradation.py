@@ -17,7 +17,7 @@ from train.sr.bicubic import bicubic_matrix
 
 __all__ = ["degraded", "downscaled"]
 
-_UNTOUCHED = 0.5
+_UNTOUCHED = 0.35
 """This share of the pictures is only downscaled: clean input shall not be taken for dirty."""
 _BLURS = (0.0, 0.0, 0.15, 0.3, 0.45, 0.6)
 """Standard deviations of a lens's or a resizer's blur, in low-resolution pixels."""

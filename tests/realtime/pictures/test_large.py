@@ -59,6 +59,18 @@ def test_tiles_in_bf16_are_as_near_as_bf16_is() -> None:
     assert 10 * np.log10(255**2 / error) > 40
 
 
+def test_tiles_are_painted_in_float_where_the_net_alone_would_run_in_8_bits() -> None:
+    chosen, frame = look("udnie"), _uneven(403, 262)
+    assert chosen.net.spec.int8_scales
+    size = (frame.shape[1], frame.shape[0])
+    with TilePainter(tiled_net(chosen.net), size, side=224, backend="openvino") as painter:
+        assert painter.engine.spec.precision in ("bf16", "f32")
+        tiled = painter.paint(frame, chosen.vector)
+    assert cv2.PSNR(_whole(chosen.net, frame, chosen.vector, "openvino", F32), tiled) > 40
+    with pytest.raises(BackendError, match="tiles are painted in bf16 or f32, got int8"):
+        TilePainter(tiled_net(chosen.net), size, side=224, options=EngineOptions(precision="int8"))
+
+
 @pytest.mark.parametrize("size", [(101, 67), (64, 128)])
 def test_affine_normalisation_and_padded_sizes_are_the_whole_picture(size: tuple[int, int]) -> None:
     net, frame = affine_net(), _uneven(*size)
