@@ -29,6 +29,8 @@ _DEVICE = "CPU"
 _CAPABILITY = {"f32": "FP32", "bf16": "BF16", "f16": "FP16", "int8": "INT8"}
 _SUMS_8_BITS = {"AVX-VNNI", "AVX512-VNNI", "AMX-INT8"}
 _MOST_STREAMS = 2
+_SEVERAL_UP_TO = 4_000_000
+"""Pixels; each frame at work needs memory, 45 MB a megapixel for `fast` in int8."""
 _GRAPH = 1
 """Raised when `_graph` makes other graphs of the same net: compiled ones are then made anew."""
 
@@ -92,7 +94,7 @@ def _compiled(
     """The net made ready for padded (width, height), from the cache where it is there."""
     config: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",
-        "NUM_STREAMS": _streams(options),
+        "NUM_STREAMS": _streams(size, options),
         "INFERENCE_PRECISION_HINT": _float_precision(core) if precision == "int8" else precision,
     }
     if options.threads is not None:
@@ -122,13 +124,14 @@ def _compiled(
     return compiled
 
 
-def _streams(options: EngineOptions) -> int:
-    """Frames that are worked on at the same time, each by its share of the cores.
+def _streams(size: tuple[int, int], options: EngineOptions) -> int:
+    """Frames of (width, height) that are worked on at the same time, each by its share of the cores.
 
     With one, all cores wait for the slowest after every layer, which is the one that also reads or writes the video.
     """
     cores = options.threads or processor().cores
-    return min(_MOST_STREAMS, cores) if options.throughput else 1
+    several = options.throughput and size[0] * size[1] <= _SEVERAL_UP_TO
+    return min(_MOST_STREAMS, cores) if several else 1
 
 
 def _graph(net: NetFile, precision: str) -> bytes:
@@ -177,7 +180,7 @@ class OpenVinoEngine(RingEngine):
                 device=str(core.get_property(_DEVICE, "FULL_DEVICE_NAME")),
                 precision=precision,
             ),
-            max(options.depth, _streams(options) + 1) if options.throughput else options.depth,
+            max(options.depth, _streams(size, options) + 1) if options.throughput else options.depth,
         )
         self._requests = []
         for frame, style in zip(self._frames, self._styles, strict=True):
