@@ -42,7 +42,8 @@ def describe() -> str:
     core = _core()
     return (
         f"OpenVINO {metadata.version('openvino')} on {core.get_property(_DEVICE, 'FULL_DEVICE_NAME')}, "
-        f"{_float_precision(core)}; can do {', '.join(p for p in _CAPABILITY if _can(core, p))}"
+        f"{'int8 or ' if _sums_8_bits() else ''}{_float_precision(core)}; "
+        f"can do {', '.join(p for p in _CAPABILITY if _can(core, p))}"
     )
 
 
@@ -67,6 +68,10 @@ def _can(core: openvino.Core, precision: str) -> bool:
     return _CAPABILITY[precision] in core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES")
 
 
+def _sums_8_bits() -> bool:
+    return not _SUMS_8_BITS.isdisjoint(processor().features)
+
+
 def _float_precision(core: openvino.Core) -> str:
     return "bf16" if _can(core, "bf16") else "f32"
 
@@ -78,8 +83,7 @@ def _precision(core: openvino.Core, wanted: str | None, spec: NetSpec) -> str:
     where the CPU has it in hardware, f32 otherwise.
     """
     if wanted is None:
-        quick = bool(spec.int8_scales) and not _SUMS_8_BITS.isdisjoint(processor().features)
-        return "int8" if quick else _float_precision(core)
+        return "int8" if spec.int8_scales and _sums_8_bits() else _float_precision(core)
     if not _can(core, wanted):
         able = ", ".join(p for p in _CAPABILITY if _can(core, p))
         raise BackendError(f"openvino cannot do {wanted} on this CPU, it can do {able}")
