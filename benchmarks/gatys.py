@@ -35,12 +35,12 @@ class YardstickConfig:
     painting_size: int = 384
     loss_network: str = "vgg19"
     marks: tuple[int, ...] = (50, 100, 200, 500)
-    """Steps after which the objective is noted."""
+    """Steps after which the objective is noted; none: nets are compared with one another alone."""
     seed: int = 0
     weights: LossWeights = field(default_factory=lambda: LossWeights(stability=0.0))
 
     def __post_init__(self) -> None:
-        if not self.marks or list(self.marks) != sorted(set(self.marks)) or self.marks[0] < 1:
+        if list(self.marks) != sorted(set(self.marks)) or min(self.marks, default=1) < 1:
             raise BadInputError(f"expected marks such as 50,100,200,500, got {self.marks}")
 
 

@@ -59,7 +59,10 @@ def quality_of(
     *,
     backend: str = "auto",
 ) -> dict[str, object]:
-    """For each style: the mean objective of L-BFGS at its marks, of the photo itself, and of each net's pictures."""
+    """For each style: the mean objective of L-BFGS at its marks, of the photo itself, and of each net's pictures.
+
+    Without marks there is nothing of L-BFGS in it.
+    """
     with contextlib.ExitStack() as stack:
         size = (yardstick.config.size, yardstick.config.size)
         engines = [stack.enter_context(one.open(size, backend)) for one in nets]
@@ -78,7 +81,8 @@ def _quality(
         objectives: dict[str, list[tuple[float, float]]] = {"photo": []}
         for photo_name, picture in photos.items():
             photo = _tensor(picture)
-            curves.append(yardstick.curve(name, photo_name, photo))
+            if yardstick.config.marks:
+                curves.append(yardstick.curve(name, photo_name, photo))
             objectives["photo"].append(yardstick.objective(name, photo, photo))
             for one, engine in nets:
                 if name in one.styles:
@@ -116,11 +120,15 @@ def markdown(figures: Mapping[str, Any]) -> str:
     lines: list[str] = []
     for name, row in figures["styles"].items():
         if not lines:
-            heads = [*row["objective"], *(f"{step} steps" for step in row["lbfgs"])]
-            lines += [f"| objective / 1000 | {' | '.join(heads)} | as good as |", "|---" * (len(heads) + 2) + "|"]
-        values = [f"{value / 1000:.0f}" for value in (*row["objective"].values(), *row["lbfgs"].values())]
-        alike = ", ".join(f"{label}: {_told(steps, row)}" for label, steps in row["lbfgs_steps_alike"].items())
-        lines.append(f"| {name} | {' | '.join(values)} | {alike} |")
+            heads = ["objective / 1000", *row["objective"], *(f"{step} steps" for step in row["lbfgs"])]
+            heads += ["as good as"] if row["lbfgs"] else []
+            lines += [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+        cells = [name, *(f"{value / 1000:.0f}" for value in (*row["objective"].values(), *row["lbfgs"].values()))]
+        if row["lbfgs"]:
+            cells.append(
+                ", ".join(f"{label}: {_told(steps, row)}" for label, steps in row["lbfgs_steps_alike"].items())
+            )
+        lines.append(f"| {' | '.join(cells)} |")
     for label, sizes in figures["times"].items():
         lines += ["", f"| {label} | net | L-BFGS, 500 steps | ratio |", "|---|---|---|---|"]
         for size, one in sizes.items():
@@ -139,11 +147,13 @@ def _told(steps: float | None, row: Mapping[str, Any]) -> str:
 
 def _row(curves: list[Curves], objectives: dict[str, list[tuple[float, float]]]) -> dict[str, object]:
     means = {label: statistics.fmean(total for total, _ in values) for label, values in objectives.items()}
+    nets = [label for label in means if label != "photo"]
+    marks = sorted(curves[0]) if curves else []
     return {
-        "lbfgs": {str(step): statistics.fmean(curve[step] for curve in curves) for step in sorted(curves[0])},
+        "lbfgs": {str(step): statistics.fmean(curve[step] for curve in curves) for step in marks},
         "objective": means,
         "style": {label: statistics.fmean(style for _, style in values) for label, values in objectives.items()},
-        "lbfgs_steps_alike": {label: steps_for(curves, mean) for label, mean in means.items() if label != "photo"},
+        "lbfgs_steps_alike": {label: steps_for(curves, means[label]) for label in nets} if curves else {},
     }
 
 
@@ -151,7 +161,7 @@ def _spoken(row: object) -> str:
     assert isinstance(row, dict)
     marks = ", ".join(f"{step} steps {value:,.0f}" for step, value in row["lbfgs"].items())
     nets = ", ".join(f"{label} {value:,.0f}" for label, value in row["objective"].items())
-    return f"{nets}; L-BFGS {marks}"
+    return f"{nets}; L-BFGS {marks}" if marks else nets
 
 
 def _square(picture: Picture, size: int) -> Picture:

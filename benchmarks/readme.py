@@ -17,7 +17,7 @@ import typer
 
 from benchmarks.machine import RESULTS
 from benchmarks.peers.tables import peers_tables
-from benchmarks.readme_quality import stability, styles, upscaling
+from benchmarks.readme_quality import stability, steps, styles, upscaling
 from benchmarks.results_file import latency_of, read_result, rows_of
 from benchmarks.table import spoken_size
 from engines.errors import BadInputError, RtStyleError
@@ -137,6 +137,7 @@ RENDERERS: dict[str, Callable[[Path], str]] = {
     "peers": _peers,
     "speed": _speed,
     "stability": stability,
+    "steps": steps,
     "styles": styles,
     "sweep": _sweep,
     "upscaling": upscaling,

@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.results_file import read_result
 
-__all__ = ["stability", "styles", "upscaling"]
+__all__ = ["stability", "steps", "styles", "upscaling"]
 
 _PUBLISHED = ("SRCNN", "FSRCNN")
 _JUDGE = "LPIPS"
@@ -58,6 +58,19 @@ def styles(results: Path) -> str:
     size = result["size"]
     lines += ["", f"In thousands, the mean of {photos} of {size}x{size} that training never saw. The nets in {_USERS}:"]
     return "\n".join([*lines, f"at most {100 * worst:.1f} % above {_REFERENCE}."])
+
+
+def steps(results: Path) -> str:
+    """The objective of nets, styles together, such as one after more and more steps of training: quality-nets.json."""
+    result = read_result(results / "quality-nets.json")
+    rows = list(result["styles"].values())
+    lines = [f"| net | objective, mean of {result['photos']} photos and {len(rows)} styles | style's part of it |"]
+    lines.append("|---|---|---|")
+    for label in rows[0]["objective"]:
+        if label != "photo":
+            means = (statistics.fmean(row[what][label] for row in rows) / 1000 for what in ("objective", "style"))
+            lines.append(f"| `{label}` | {' | '.join(f'{mean:.0f}' for mean in means)} |")
+    return "\n".join(lines)
 
 
 def stability(results: Path) -> str:

@@ -55,7 +55,9 @@ def quality(
     credits_file: Annotated[Optional[Path], typer.Option("--credits", help="As in `rtstyle train bank`.")] = None,
     photos: Annotated[int, typer.Option("--photos", min=1, help="How many.")] = 20,
     size: Annotated[int, typer.Option("--size", min=32, help="Side of the photos, cut square, in pixels.")] = 256,
-    marks: Annotated[str, typer.Option("--marks", help="Steps of L-BFGS to compare with.")] = "50,100,200,500",
+    marks: Annotated[str, typer.Option("--marks", help="Steps of L-BFGS to compare with; empty: nets alone.")] = (
+        "50,100,200,500"
+    ),
     sizes: Annotated[
         str, typer.Option("--time", help="Sizes to time nets and L-BFGS at, such as 256,512,1024; empty for none.")
     ] = "",
@@ -126,7 +128,9 @@ def quality(
     )
     from benchmarks.quality import markdown
 
-    _finish("quality-styles", figures, markdown(figures), save=save, as_json=as_json)
+    _finish(
+        "quality-styles" if config.marks else "quality-nets", figures, markdown(figures), save=save, as_json=as_json
+    )
 
 
 @bench_app.command("stability")

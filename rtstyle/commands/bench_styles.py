@@ -43,7 +43,10 @@ def measure_styles(
     if not paintings:
         raise BadInputError(f"expected paintings of the styles {', '.join(sorted(known))} in {styles}, found none")
     pictures = square_photos(content, photos, config.size)
-    kept = kept or cache_folder() / "bench" / f"gatys-{config.loss_network}-{config.size}.json"
+    if config.marks:
+        kept = kept or cache_folder() / "bench" / f"gatys-{config.loss_network}-{config.size}.json"
+    else:
+        kept = None
     yardstick = Yardstick(config, paintings, kept)
     quality = quality_of(measured, yardstick, pictures, lambda line: typer.echo(line, err=True), backend=backend)
     times = {}

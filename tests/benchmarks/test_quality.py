@@ -71,6 +71,15 @@ def test_the_command_compares_styles_with_the_optimisation(pictures: Path, tmp_p
     assert figures["times"]["fast"]["32"]["ratio"] > 1
 
 
+def test_without_marks_nets_are_compared_alone(pictures: Path) -> None:
+    arguments = ["--styles", pictures / "styles", "--content", pictures / "content", "--net", "fast", "--net", "micro"]
+    done = run("bench", "quality", *arguments, "--photos", "2", "--size", "32", "--painting-size", "64", "--marks", "")
+    head, _, *rows = done.stdout.splitlines()
+    assert head == "| objective / 1000 | photo | fast | micro |"
+    assert [row.split()[1] for row in rows] == ["wave", "udnie"]
+    assert "L-BFGS" not in done.stderr
+
+
 def test_the_command_says_what_it_needs() -> None:
     assert "expected --styles FOLDER of paintings and --content" in refused("bench", "quality")
     assert "expected numbers such as" in refused(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from benchmarks.readme_quality import stability, styles, upscaling
+from benchmarks.readme_quality import stability, steps, styles, upscaling
 
 
 def _write(folder: Path, name: str, figures: dict[str, object]) -> None:
@@ -67,3 +67,14 @@ def test_warping_errors_by_net(tmp_path: Path) -> None:
     )
     lines = stability(tmp_path).splitlines()
     assert lines[2:] == ["| `fast` | 0.0354 | 3.5 | 3.0 to 4.0 |", "| `a b/x.onnx` | 0.0500 | 5.0 | 5.0 to 5.0 |"]
+
+
+def test_objectives_of_nets_styles_together(tmp_path: Path) -> None:
+    rows = [
+        {"objective": {"photo": 9e5, "100/fast.onnx": 3e5, "fast": 2e5}, "style": {"100/fast.onnx": 2e5, "fast": 1e5}},
+        {"objective": {"photo": 9e5, "100/fast.onnx": 5e5, "fast": 3e5}, "style": {"100/fast.onnx": 3e5, "fast": 1e5}},
+    ]
+    _write(tmp_path, "quality-nets", {"photos": 20, "styles": dict(zip(("wave", "udnie"), rows, strict=True))})
+    lines = steps(tmp_path).splitlines()
+    assert lines[0] == "| net | objective, mean of 20 photos and 2 styles | style's part of it |"
+    assert lines[2:] == ["| `100/fast.onnx` | 400 | 250 |", "| `fast` | 250 | 100 |"]
