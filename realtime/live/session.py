@@ -26,7 +26,8 @@ from realtime.live.sources import open_source
 from realtime.live.stage import Stage
 from realtime.live.summary import CamSummary
 from realtime.live.virtual_camera import VirtualCamera
-from realtime.live.window import Window, require_display
+from realtime.live.window import Window
+from realtime.live.x11 import require_display
 from realtime.net_choice import NetChoice
 from realtime.painter import Painter
 from realtime.recipe import joined

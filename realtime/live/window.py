@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import sys
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -15,38 +14,16 @@ from engines.contract import Picture
 from engines.errors import OutputError
 from realtime.live.controls import Action, Press
 from realtime.live.keys import press_of
+from realtime.live.x11 import CURE, repeat_map_notify
 
 if TYPE_CHECKING:
     from typing_extensions import Self  # typing.Self needs Python 3.11
 
-__all__ = ["Window", "require_display"]
+__all__ = ["Window"]
 
 _LARGEST = (1920, 1080)
-_CURE = "use --headless, perhaps with --record FILE"
-
-
-def require_display() -> None:
-    """Raise OutputError where no window can be opened.
-
-    Qt, which OpenCV uses on Linux, ends the whole process when it meets no display: so X11 is asked first, in the
-    same way, with the user's rights.
-    """
-    if not sys.platform.startswith("linux"):
-        return
-    display = os.environ.get("DISPLAY")
-    if not display:
-        raise OutputError(f"a window needs a display, and DISPLAY names none: {_CURE}")
-    try:
-        xcb = ctypes.CDLL("libxcb.so.1")
-    except OSError as error:
-        raise OutputError(f"a window needs the system library libxcb.so.1: install it, or {_CURE}") from error
-    xcb.xcb_connect.restype = ctypes.c_void_p
-    xcb.xcb_connection_has_error.argtypes = xcb.xcb_disconnect.argtypes = [ctypes.c_void_p]
-    connection = xcb.xcb_connect(None, None)
-    failed = xcb.xcb_connection_has_error(connection)
-    xcb.xcb_disconnect(connection)
-    if failed:
-        raise OutputError(f"a window needs a display, and {display!r} (DISPLAY) cannot be reached: {_CURE}")
+_REMINDERS_S = (0.3, 1.0, 3.0)
+"""So long after it was opened, the window is told once more that it is on the screen."""
 
 
 class Window:
@@ -55,6 +32,7 @@ class Window:
     def __init__(self, title: str, size: tuple[int, int]) -> None:
         """`size` is (width, height) to begin with. Raises OutputError where OpenCV was built without windows."""
         self._title, self._size = title, size
+        self._opened_s, self._reminders_s = time.monotonic(), list(_REMINDERS_S)
         self._full = False
         self._dragged: float | None = None
         self._width = size[0]
@@ -64,7 +42,7 @@ class Window:
             cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         except cv2.error as error:
             raise OutputError(
-                f"this OpenCV cannot open windows: install opencv-python in place of opencv-python-headless, or {_CURE}"
+                f"this OpenCV cannot open windows: install opencv-python in place of opencv-python-headless, or {CURE}"
             ) from error
         cv2.resizeWindow(title, *_start_size(size))
         cv2.setMouseCallback(title, self._on_mouse)
@@ -80,6 +58,9 @@ class Window:
 
     def poll(self) -> Press | None:
         """Let the window draw, for about a millisecond, and return the key that was pressed."""
+        if self._reminders_s and time.monotonic() - self._opened_s > self._reminders_s[0]:
+            self._reminders_s.pop(0)
+            repeat_map_notify(self._title)
         code = cv2.waitKeyEx(1)
         try:
             if cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1:

@@ -21,6 +21,7 @@ from engines.library import user_folder
 from tests.engines.nets import add_net, identity_net
 from tests.realtime.live.clips import write_clip
 from tests.realtime.live.mjpeg import MjpegCamera
+from tests.xvfb import SCREEN, x_server
 
 _NEEDED = ("Xvfb", "xdotool", "xwd")
 _MISSING = [tool for tool in _NEEDED if shutil.which(tool) is None]
@@ -28,27 +29,11 @@ pytestmark = pytest.mark.skipif(
     bool(_MISSING), reason=f"needs {', '.join(_MISSING)}: apt-get install xvfb xdotool x11-apps"
 )
 
-_SCREEN = (1000, 700)
-
 
 @pytest.fixture(scope="module")
 def display() -> Iterator[str]:
-    """An X server of our own; it chooses a free number itself."""
-    read_end, write_end = os.pipe()
-    size = f"{_SCREEN[0]}x{_SCREEN[1]}x24"
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write_end), "-screen", "0", size, "-nolisten", "tcp", "-noreset"],
-        pass_fds=[write_end],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(write_end)
-    with os.fdopen(read_end) as pipe:
-        number = pipe.readline().strip()
-    try:
-        yield f":{number}"
-    finally:
-        server.terminate()
-        server.wait()
+    with x_server() as name:
+        yield name
 
 
 def _net(told: tuple[str, ...]) -> tuple[str, ...]:
@@ -71,7 +56,6 @@ class _Viewer:
         )
         self.window = ""
         self.wait_until(self._finds_window)
-        self._found_s = time.monotonic()
         self.wait_until(self._shows_a_picture)
         self.wait_until(self._has_focus)
 
@@ -85,8 +69,8 @@ class _Viewer:
         dump = subprocess.run(["xwd", "-root", "-silent"], env=self._environment, capture_output=True, check=True)
         header = np.frombuffer(dump.stdout[:100], ">u4")
         offset, depth, stride, colors = int(header[0]), int(header[11]) // 8, int(header[12]), int(header[19])
-        rows = np.frombuffer(dump.stdout, np.uint8, offset=offset + 12 * colors).reshape(_SCREEN[1], stride)
-        return rows[:, : depth * _SCREEN[0]].reshape(_SCREEN[1], _SCREEN[0], depth)[..., :3].astype(int)
+        rows = np.frombuffer(dump.stdout, np.uint8, offset=offset + 12 * colors).reshape(SCREEN[1], stride)
+        return rows[:, : depth * SCREEN[0]].reshape(SCREEN[1], SCREEN[0], depth)[..., :3].astype(int)
 
     def size(self) -> tuple[int, int]:
         """(width, height) of the window."""
@@ -121,13 +105,6 @@ class _Viewer:
         return bool(found)
 
     def _shows_a_picture(self) -> bool:
-        """Without a window manager, on a busy machine, Qt misses the first expose event of one window in ten and draws
-        nothing (any OpenCV program does so; keys arrive all the same): mapped anew, it gets another.
-        """
-        if time.monotonic() - self._found_s > 6:
-            self._do("windowunmap", self.window)
-            self._do("windowmap", self.window)
-            self._found_s = time.monotonic()
         return bool(self.screen().max() > 100)
 
     def _has_focus(self) -> bool:
