@@ -15,6 +15,7 @@ from train.checkpoint import load_checkpoint, take_over
 from train.config import BankConfig
 from train.credits import Credit, read_credits
 from train.export import export_bank, parity_photos
+from train.imitation import teacher_from_checkpoint
 from train.networks import TransformNet, network
 from train.photos import list_pictures
 from train.processes import Team
@@ -22,7 +23,7 @@ from train.run import Run, Subject
 
 __all__ = ["bank_credits", "bank_run", "export_checkpoint"]
 
-_NOT_FOR_SHOW = ("content", "styles", "start", "log_every", "sample_every")
+_NOT_FOR_SHOW = ("content", "styles", "start", "imitate", "log_every", "sample_every")
 
 
 def bank_run(folder: Path, config: BankConfig, team: Team) -> Run:
@@ -35,7 +36,10 @@ def bank_run(folder: Path, config: BankConfig, team: Team) -> Run:
     if config.start and not (folder / "checkpoint.pt").exists():
         vectors, before = _take_over(Path(config.start), net, names)
     net.settle()
-    subject = Subject(names=names, paintings=paintings, net=net, vectors=vectors, fit_net=True, before=before)
+    teacher = teacher_from_checkpoint(Path(config.imitate), names, team.device) if config.imitate else None
+    subject = Subject(
+        names=names, paintings=paintings, net=net, vectors=vectors, fit_net=True, before=before, teacher=teacher
+    )
     run = Run(folder, config, subject, team)
     run.resume()
     return run
@@ -44,7 +48,7 @@ def bank_run(folder: Path, config: BankConfig, team: Team) -> Run:
 def _take_over(start: Path, net: TransformNet, names: list[str]) -> tuple[Tensor, int]:
     """Give `net` those weights of another run that fit: `micro` can begin with much of `fast`.
 
-    Returns the vectors, the mean of all for new paintings, and for how many steps the net was trained.
+    Returns the vectors, the mean of all for new paintings, and for how many steps the net was trained on paintings.
     """
     state = load_checkpoint(start)
     if state is None:
@@ -55,7 +59,8 @@ def _take_over(start: Path, net: TransformNet, names: list[str]) -> tuple[Tensor
     whole = take_over(net, state["net"])
     known = dict(zip(state["names"], vectors.cpu(), strict=True))
     mean = torch.stack(list(known.values())).mean(0)
-    before = state["step"] + state.get("before", 0) if whole else 0
+    counts = whole and not state.get("imitates", False)
+    before = state["step"] + state.get("before", 0) if counts else 0
     return torch.stack([known.get(name, mean) for name in names]), before
 
 

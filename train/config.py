@@ -122,6 +122,8 @@ class BankConfig(TrainConfig):
     """One of NETS."""
     start: str = ""
     """Checkpoint of another run: begin with its weights as far as they fit, and its vectors for the same paintings."""
+    imitate: str = ""
+    """Checkpoint of a run with the same paintings: learn to paint as that net does, and heed no other loss."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -21,6 +21,7 @@ from engines.errors import BackendError, BadInputError
 from train.batches import Batch, batches
 from train.checkpoint import load_checkpoint, save_checkpoint
 from train.config import LossWeights, TrainConfig
+from train.imitation import Teacher, imitation_terms
 from train.journal import Journal
 from train.loss_networks import LossNetwork, loss_network
 from train.networks import TransformNet
@@ -67,6 +68,8 @@ class Subject:
     """Whether the net is trained, or only the vectors."""
     before: int = 0
     """Steps of earlier runs that the net begins with."""
+    teacher: Teacher | None = None
+    """Where there is one, the net imitates it, and no painting is looked at."""
 
 
 class Run:
@@ -86,7 +89,7 @@ class Run:
         self.photos_known_as = fingerprint(content, photos)
         self.net = _channels_last(subject.net.to(team.device)).requires_grad_(subject.fit_net)
         self.vectors = nn.Parameter(subject.vectors.to(team.device))
-        self._fit_net, self._before = subject.fit_net, subject.before
+        self._fit_net, self._before, self.teacher = subject.fit_net, subject.before, subject.teacher
         self._trained = [*(self.net.parameters() if subject.fit_net else ()), self.vectors]
         self.optimizer = torch.optim.Adam(self._trained, lr=config.learning_rate)
         network = loss_network(config.loss_network).to(team.device)
@@ -126,6 +129,7 @@ class Run:
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
             "before": self._before,
+            "imitates": self.teacher is not None,
             "photos": self.photos_known_as,
         }
         save_checkpoint(self.folder / "checkpoint.pt", state)
@@ -248,8 +252,13 @@ class _Objective(nn.Module):
         self.net, self.vectors = run.net, run.vectors
         # In a tuple, so that the loss network is no part of this module.
         self._fixed: tuple[StyleTargets, LossNetwork, LossWeights] = (run.targets, run.loss_network, run.config.weights)
+        self._teachers = (run.teacher,)
 
     def forward(self, batch: Batch, motion: Motion) -> LossTerms:
+        (teacher,) = self._teachers
+        if teacher:
+            made = self.net(batch.photos, self.vectors[batch.styles])
+            return imitation_terms(made, teacher.paint(batch.photos, batch.styles))
         targets, network, weights = self._fixed
         return objective(
             self.net,

@@ -41,6 +41,10 @@ def bank(
     credits_file: CreditsOption = None,
     config: opt.ConfigOption = None,
     start: opt.StartOption = None,
+    imitate: Annotated[
+        Optional[Path],
+        typer.Option("--imitate", help="checkpoint.pt of a bank to paint like: a quick start for a larger net."),
+    ] = None,
     restart: opt.RestartOption = False,
     loss_network: opt.LossNetworkOption = None,
     steps: opt.StepsOption = None,
