@@ -57,6 +57,7 @@ class Yardstick:
         self._kept = kept
         self._facts = json.loads(json.dumps(asdict(config)))
         self._curves = self._read()
+        self._timed: dict[tuple[int, ...], float] = {}
 
     def objective(self, painting: str, photo: Tensor, picture: Tensor) -> tuple[float, float]:
         """Eq. 5 of Johnson et al. for a picture of a photo, both float `(1, 3, h, w)`, RGB in 0..1.
@@ -89,7 +90,13 @@ class Yardstick:
         return self._curves[key]
 
     def seconds_a_step(self, painting: str, photo: Tensor, steps: int) -> float:
-        """How long a step of L-BFGS takes for a photo, float `(1, 3, h, w)`: the mean of `steps` after two."""
+        """How long a step of L-BFGS takes for a photo, float `(1, 3, h, w)`: the mean of `steps` after two.
+
+        Measured once for each size.
+        """
+        key = (*photo.shape[2:], steps)
+        if key in self._timed:
+            return self._timed[key]
         at: list[float] = []
 
         def note(_: int, terms: LossTerms) -> None:
@@ -97,7 +104,8 @@ class Yardstick:
             at.append(time.perf_counter())
 
         self._optimise(painting, photo, (2, 2 + steps), note)
-        return (at[-1] - at[-2]) / steps
+        self._timed[key] = (at[-1] - at[-2]) / steps
+        return self._timed[key]
 
     def _optimise(
         self, painting: str, photo: Tensor, marks: Sequence[int], report: Callable[[int, LossTerms], None]

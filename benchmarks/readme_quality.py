@@ -57,7 +57,12 @@ def styles(results: Path) -> str:
     photos = "one photo" if result["photos"] == 1 else f"{result['photos']} photos"
     size = result["size"]
     lines += ["", f"In thousands, the mean of {photos} of {size}x{size} that training never saw. The nets in {_USERS}:"]
-    return "\n".join([*lines, f"at most {100 * worst:.1f} % above {_REFERENCE}."])
+    lines.append(f"at most {100 * worst:.1f} % above {_REFERENCE}.")
+    if times := result["times"].get(nets[0]):
+        ratios = ", ".join(f"{one['ratio']:,.0f}" for one in times.values())
+        sides = ", ".join(times)
+        lines += ["", f"500 steps of L-BFGS take {ratios} times as long as {heads[2]} at {sides} pixels a side."]
+    return "\n".join(lines)
 
 
 def steps(results: Path) -> str:

@@ -48,7 +48,12 @@ def test_styles_beside_steps_of_lbfgs(tmp_path: Path) -> None:
     _write(
         tmp_path,
         "quality-styles",
-        {"photos": 1, "size": 256, "styles": {"wave": row(3e5, 83.4), "udnie": row(1e5, None), "scream": row(6e5, 50)}},
+        {
+            "photos": 1,
+            "size": 256,
+            "styles": {"wave": row(3e5, 83.4), "udnie": row(1e5, None), "scream": row(6e5, 50)},
+            "times": {"fast int8": {"256": {"ratio": 9000.4}, "512": {"ratio": 8000.0}}, "micro int8": {}},
+        },
     )
     lines = styles(tmp_path).splitlines()
     assert lines[0] == (
@@ -57,8 +62,9 @@ def test_styles_beside_steps_of_lbfgs(tmp_path: Path) -> None:
     assert lines[2] == "| wave | 900 | 303 | 400 | 500 | 200 | 83 steps |"
     assert lines[3].endswith(" | more |")
     assert lines[4].endswith(" | 50 steps or fewer |")
-    assert lines[-2].startswith("In thousands, the mean of one photo of 256x256")
-    assert lines[-1] == "at most 1.0 % above f32."
+    assert lines[-4].startswith("In thousands, the mean of one photo of 256x256")
+    assert lines[-3] == "at most 1.0 % above f32."
+    assert lines[-1] == "500 steps of L-BFGS take 9,000, 8,000 times as long as `fast` at 256, 512 pixels a side."
 
 
 def test_warping_errors_by_net(tmp_path: Path) -> None:
