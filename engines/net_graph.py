@@ -82,7 +82,7 @@ def _spoken(ends: Mapping[str, _End]) -> str:
     types = {number: name.lower() for name, number in onnx.TensorProto.DataType.items()}
     return ", ".join(
         f"{name} {types.get(kind, 'unknown')} ({', '.join(str(n or 'any') for n in shape)})"
-        for name, (kind, shape) in sorted(ends.items())
+        for name, (kind, shape) in sorted(ends.items(), key=lambda end: str(end[0]))  # a name that is no text is bytes
     )
 
 

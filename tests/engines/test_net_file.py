@@ -149,6 +149,13 @@ def test_a_damaged_file_is_read_or_refused_and_nothing_else(
         read_net(path)
 
 
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    """protobuf then hands out bytes."""
+    (tmp_path / "net.onnx").write_bytes(_CONTENT.replace(b"style", b"\xfftyle"))
+    with pytest.raises(NetFileError):
+        read_net(tmp_path / "net.onnx")
+
+
 def _set(key: str, value: str | None) -> Callable[[onnx.ModelProto], None]:
     def change(model: onnx.ModelProto) -> None:
         kept = {prop.key: prop.value for prop in model.metadata_props}
