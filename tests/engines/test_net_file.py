@@ -150,9 +150,11 @@ def test_a_damaged_file_is_read_or_refused_and_nothing_else(
 
 
 def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    """protobuf then hands out bytes."""
-    (tmp_path / "net.onnx").write_bytes(_CONTENT.replace(b"style", b"\xfftyle"))
-    with pytest.raises(NetFileError):
+    """protobuf then hands out bytes, which do not sort among strings."""
+    declared = b"\x05style\x12"  # among the inputs: length, name, and the tag of its type
+    assert _CONTENT.count(declared) == 1
+    (tmp_path / "net.onnx").write_bytes(_CONTENT.replace(declared, b"\x05\xfftyle\x12"))
+    with pytest.raises(NetFileError, match="expected inputs frame"):
         read_net(tmp_path / "net.onnx")
 
 
