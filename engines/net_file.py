@@ -33,7 +33,8 @@ _NAME = re.compile(r"[A-Za-z0-9]+([._-]+[A-Za-z0-9]+)*")
 """No folder, no comma, no colon: a name stands in file names and after --style."""
 _PREFIX = "rtstyle."
 _INT8 = _PREFIX + "int8_scales"
-"""Optional."""
+_AUTO = _PREFIX + "auto"
+"""Optional, both."""
 _LARGEST = 512 * 2**20
 
 
@@ -57,6 +58,8 @@ class NetSpec:
     """Facts of the training run, as JSON values."""
     int8_scales: Mapping[str, float] = field(default_factory=dict)
     """By tensor: the step between 8-bit numbers, see `engines.int8`; empty for a net that is not made for them."""
+    auto: bool = True
+    """Whether `--net auto` may take it: False for a net that paints no better than a quicker one."""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -147,7 +150,9 @@ def _metadata_from_spec(spec: NetSpec) -> dict[str, str]:
         _PREFIX + "margin": str(spec.margin),
         _PREFIX + "licence": spec.licence,
         _PREFIX + "training": json.dumps(dict(spec.training), sort_keys=True),
-    } | ({_INT8: json.dumps(dict(spec.int8_scales), sort_keys=True)} if spec.int8_scales else {})
+        **({_INT8: json.dumps(dict(spec.int8_scales), sort_keys=True)} if spec.int8_scales else {}),
+        **({} if spec.auto else {_AUTO: "no"}),
+    }
 
 
 def _spec_from_metadata(metadata: Mapping[str, str], label: str) -> NetSpec:
@@ -169,6 +174,9 @@ def _spec_from_metadata(metadata: Mapping[str, str], label: str) -> NetSpec:
         for what, found in (("training facts", training), ("scales for 8 bits", scales)):
             if not isinstance(found, dict):
                 raise ValueError(f"{what} are not a JSON object")
+        auto = metadata.get(_AUTO, "yes")
+        if auto not in ("yes", "no"):
+            raise ValueError(f"{_AUTO} is yes or no, got {auto!r}")
         return NetSpec(
             name=value("name"),
             kind=value("kind"),
@@ -179,6 +187,7 @@ def _spec_from_metadata(metadata: Mapping[str, str], label: str) -> NetSpec:
             licence=value("licence"),
             training=training,
             int8_scales={name: float(step) for name, step in scales.items()},
+            auto=auto == "yes",
         )
     except (ValueError, TypeError, NetFileError) as error:
         raise NetFileError(f"{label}: wrong metadata: {str(error).removeprefix(label + ': ')}") from error

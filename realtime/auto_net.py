@@ -3,7 +3,8 @@
 No net file says how well its net paints. The nets are ranked by the size of their files, which is that of their
 weights: `johnson` comes before `fast`, and `fast` before `micro`. They are timed from the smallest up until one does
 not keep the rate, for larger ones would take still longer, and more memory than there may be. The best that keeps the
-rate paints; where none does, the quickest. Times are remembered (engines.net_times).
+rate paints; where none does, the quickest. Times are remembered (engines.net_times). Nets whose files say that they are
+not for this (`NetSpec.auto`) are left out.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from realtime.painter import Treatment
 from realtime.recipe import Recipe
 from realtime.stats import now_ns
 
-__all__ = ["DEFAULT_RATE", "at_hand", "best_first", "choose", "forecast"]
+__all__ = ["DEFAULT_RATE", "at_hand", "best_first", "choose", "eligible", "forecast"]
 
 DEFAULT_RATE = 30.0
 """Frames per second to keep where the source does not say how many it brings."""
@@ -55,6 +56,7 @@ def choose(
     is no choice. No engine is built for the sake of timing it, which takes a minute: nets without one are left out, and
     the default net is taken where none has one. Raises what `forecast` raises.
     """
+    recipes = eligible(recipes)
     if len(recipes) == 1:
         return recipes[0], None
     ready = at_hand(recipes, size, backend, options)
@@ -132,6 +134,11 @@ def _times_until_too_slow(
     for net, failure in failures.items():
         notice(f"net {net} is left out: {failure}")
     return times_ms
+
+
+def eligible(recipes: Sequence[Recipe]) -> Sequence[Recipe]:
+    """Those whose nets may be taken by `auto`; all, where there is none."""
+    return [recipe for recipe in recipes if recipe.net.spec.auto] or recipes
 
 
 def at_hand(recipes: Sequence[Recipe], size: tuple[int, int], backend: str, options: EngineOptions) -> list[Recipe]:

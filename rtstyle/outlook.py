@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from engines.backends import AUTO, cache_folder
 from engines.contract import EngineOptions
 from engines.errors import RtStyleError
-from realtime.auto_net import at_hand, forecast
+from realtime.auto_net import at_hand, eligible, forecast
 from realtime.net_choice import SHARE, NetChoice
 from realtime.recipe import recipes
 
@@ -62,7 +62,7 @@ def outlook(size: tuple[int, int], *, measure: bool, notice: Callable[[str], Non
     options = EngineOptions(cache=cache_folder())
     choice, reason = None, ""
     try:
-        found = list(recipes(notice=notice))
+        found = eligible(list(recipes(notice=notice)))
         ready = at_hand(found, size, AUTO, options)
         if ready:
             choice = forecast(

@@ -82,11 +82,12 @@ def bank_credits(styles: Path, path: Path | None, names: list[str]) -> list[Cred
 
 
 def export_checkpoint(
-    run_folder: Path, out: Path, *, name: str | None = None, credits_path: Path | None = None
+    run_folder: Path, out: Path, *, name: str | None = None, credits_path: Path | None = None, auto: bool = True
 ) -> tuple[NetFile, list[Credit]]:
     """Write net and style files of a run as far as it is, after the parity check, into `out`.
 
-    name: the net's; None: the network's, as in `fast`. Raises BadInputError, BackendError.
+    name: the net's; None: the network's, as in `fast`. auto: whether `--net auto` may take it. Raises BadInputError,
+    BackendError.
     """
     state = load_checkpoint(run_folder / "checkpoint.pt")
     if state is None:
@@ -104,6 +105,7 @@ def export_checkpoint(
         parity_photos(list_pictures(Path(config.content))),
         name=name or config.net,
         training=training_facts(config, state["step"] + state.get("before", 0)),
+        auto=auto,
     )
     return file, credits_of
 

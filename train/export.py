@@ -48,7 +48,12 @@ class _FileNet(nn.Module):
 
 
 def net_from_network(
-    net: TransformNet, *, name: str, licence: str = "MIT", training: Mapping[str, object] | None = None
+    net: TransformNet,
+    *,
+    name: str,
+    licence: str = "MIT",
+    training: Mapping[str, object] | None = None,
+    auto: bool = True,
 ) -> NetFile:
     """Make a net file of a network in float32. The same weights give the same file."""
     net = net.to("cpu", torch.float32).eval()
@@ -75,6 +80,7 @@ def net_from_network(
         margin=net.margin,
         licence=licence,
         training=training or {},
+        auto=auto,
     )
     return net_from_model(program.model_proto, spec)
 
@@ -128,14 +134,15 @@ def export_bank(
     *,
     name: str,
     training: Mapping[str, object],
+    auto: bool = True,
 ) -> NetFile:
     """Write `NAME.onnx` and `NAME/STYLE.safetensors`, after the parity check on `photos` (of one size).
 
-    vectors: float32 `(styles, d)`, in the order of `credits_of`. Raises BackendError, and writes nothing, where a
-    runtime paints anything else than PyTorch.
+    vectors: float32 `(styles, d)`, in the order of `credits_of`. auto: as in `NetSpec`. Raises BackendError, and writes
+    nothing, where a runtime paints anything else than PyTorch.
     """
     rows = [vector.detach().float().cpu() for vector in vectors]
-    file = net_from_network(net, name=name, training=training)
+    file = net_from_network(net, name=name, training=training, auto=auto)
     file = with_int8_scales(file, photos, [row.numpy() for row in rows])
     check_parity(net, file, rows, photos)
     for vector, credit in zip(rows, credits_of, strict=True):

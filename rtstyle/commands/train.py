@@ -108,6 +108,9 @@ def export(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for NAME.onnx and NAME/STYLE.safetensors.")],
     name: Annotated[Optional[str], typer.Option("--name", help="Name of the net file.")] = None,
     credits_file: CreditsOption = None,
+    auto: Annotated[
+        bool, typer.Option("--auto/--no-auto", help="Whether `--net auto` may take the net, or only its name.")
+    ] = True,
 ) -> None:
     """Write the files of a bank as far as its run is, after the check that they paint as PyTorch does.
 
@@ -116,7 +119,7 @@ def export(
     opt.need_packages()
     from train.bank import export_checkpoint
 
-    file, credits_of = export_checkpoint(run_folder, out, name=name, credits_path=credits_file)
+    file, credits_of = export_checkpoint(run_folder, out, name=name, credits_path=credits_file, auto=auto)
     steps = file.spec.training.get("steps")
     typer.echo(f"wrote net {file.spec.name} ({steps} steps) and {len(credits_of)} styles to {out}")
 

@@ -5,6 +5,7 @@ import io
 import pickle
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -149,6 +150,13 @@ def test_a_damaged_file_is_read_or_refused_and_nothing_else(
         read_net(path)
 
 
+@pytest.mark.parametrize("auto", [True, False])
+def test_whether_auto_may_take_a_net_stands_in_its_file(tmp_path: Path, auto: bool) -> None:
+    net = tint_net()
+    write_net(tmp_path / "net.onnx", net_from_model(onnx.load_from_string(net.model), replace(net.spec, auto=auto)))
+    assert read_net(tmp_path / "net.onnx").spec.auto is auto
+
+
 def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
     """protobuf then hands out bytes, which do not sort among strings."""
     declared = b"\x05style\x12"  # among the inputs: length, name, and the tag of its type
@@ -161,7 +169,7 @@ def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
 def _set(key: str, value: str | None) -> Callable[[onnx.ModelProto], None]:
     def change(model: onnx.ModelProto) -> None:
         kept = {prop.key: prop.value for prop in model.metadata_props}
-        kept.pop("rtstyle." + key)
+        kept.pop("rtstyle." + key, None)
         if value is not None:
             kept["rtstyle." + key] = value
         del model.metadata_props[:]
@@ -194,6 +202,7 @@ def _set(key: str, value: str | None) -> Callable[[onnx.ModelProto], None]:
         ("training", "{", "wrong metadata"),
         ("training", "[]", "training facts are not a JSON object"),
         ("licence", None, "the metadata has no rtstyle.licence"),
+        ("auto", "perhaps", "rtstyle.auto is yes or no, got 'perhaps'"),
     ],
 )
 def test_wrong_metadata_is_refused(tmp_path: Path, key: str, value: str | None, said: str) -> None:

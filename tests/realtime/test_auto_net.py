@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,13 @@ def _choose(
 def test_nets_are_ranked_by_their_weights(found: list[Recipe]) -> None:
     assert [recipe.net.spec.name for recipe in found] == ["fast", "rich"]
     assert [recipe.net.spec.name for recipe in best_first(found)] == ["rich", "fast"]
+
+
+def test_a_net_whose_file_says_so_is_taken_by_its_name_only(found: list[Recipe], tmp_path: Path) -> None:
+    fast, rich = found
+    shy = replace(rich, net=replace(rich.net, spec=replace(rich.net.spec, auto=False)))
+    assert _choose([fast, shy], tmp_path / "cache", fps=0.01) == ("fast", None)
+    assert _choose([shy], tmp_path / "cache", fps=0.01) == ("rich", None)
 
 
 def test_a_net_that_is_alone_is_taken_without_timing(found: list[Recipe], tmp_path: Path) -> None:
