@@ -59,7 +59,7 @@ def styles(results: Path) -> str:
     lines += ["", f"In thousands, the mean of {photos} of {size}x{size} that training never saw. The nets in {_USERS}:"]
     lines.append(f"at most {100 * worst:.1f} % above {_REFERENCE}.")
     if times := result["times"].get(nets[0]):
-        ratios = ", ".join(f"{one['ratio']:,.0f}" for one in times.values())
+        ratios = ", ".join(f"{_rounded(one['ratio']):,.0f}" for one in times.values())
         sides = ", ".join(times)
         lines += ["", f"500 steps of L-BFGS take {ratios} times as long as {heads[2]} at {sides} pixels a side."]
     return "\n".join(lines)
@@ -113,3 +113,8 @@ def _rows(result: dict[str, Any], scale: int, how: str = "") -> Iterator[str]:
 
 def _decibels(score: Mapping[str, Any] | None) -> str:
     return "" if score is None else f"{score['psnr']:.2f}"
+
+
+def _rounded(value: float) -> float:
+    """To two digits."""
+    return float(f"{value:.2g}")
