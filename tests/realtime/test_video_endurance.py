@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import tempfile
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
 import av
-import psutil
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime.painter import Treatment
-from realtime.video.job import stylize_video_file
-from realtime.video.options import VideoJob
 from realtime.video.timing import Timeline
 from tests.realtime.video_clips import (
     Clip,
-    identity_net,
     number_frame,
     number_of,
     pictures,
@@ -26,20 +24,17 @@ from tests.realtime.video_clips import (
     timestamps,
     write_clip,
 )
+from tests.rtstyle.command import ROOT
 
 
 def test_memory_stays_as_it_is_on_a_long_video(tmp_path: Path) -> None:
     frames = [number_frame(n, (32, 32)) for n in range(30)] * 200
     source = write_clip(tmp_path / "in.mkv", Clip(pictures=frames, options={"preset": "ultrafast"}))
-    job = VideoJob(source=source, target=tmp_path / "out.mkv", net=identity_net(), treatment=Treatment())
-    process, resident = psutil.Process(), {}
-
-    def progress(written: int, _expected: int | None, _rate: float) -> None:
-        if written in (1000, 6000):
-            resident[written] = process.memory_info().rss
-
-    assert stylize_video_file(job, progress=progress).frames == 6000
-    assert resident[6000] - resident[1000] < 8 * 2**20  # one frame kept per frame would be 15 MB
+    command = [sys.executable, "-m", "tests.realtime.watched_job", source, tmp_path / "out.mkv"]  # nobody else's memory
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    resident = json.loads(done.stdout)
+    assert list(resident) == [str(number) for number in range(1000, 7000, 1000)]
+    assert resident["6000"] - resident["1000"] < 2 * 2**20  # one frame kept per frame would be 15 MB
 
 
 @settings(max_examples=12, deadline=None)

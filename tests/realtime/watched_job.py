@@ -1,0 +1,30 @@
+"""python -m tests.realtime.watched_job IN OUT: a video, and how much memory this process had on the way, as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import psutil
+
+from realtime.painter import Treatment
+from realtime.video.job import stylize_video_file
+from realtime.video.options import VideoJob
+from tests.realtime.video_clips import identity_net
+
+
+def main(source: Path, target: Path) -> None:
+    job = VideoJob(source=source, target=target, net=identity_net(), treatment=Treatment())
+    resident: dict[int, int] = {}
+
+    def progress(written: int, _expected: int | None, _rate: float) -> None:
+        if written % 1000 == 0:
+            resident[written] = psutil.Process().memory_info().rss
+
+    stylize_video_file(job, progress=progress)
+    print(json.dumps(resident))  # noqa: T201 (read by the test)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
