@@ -116,7 +116,7 @@ def test_an_existing_recording_is_kept_unless_forced(tmp_path: Path) -> None:
     assert "--force" in _refused(*_PATTERN, "--frames", "3", "--record", str(out))
     assert out.read_bytes() == b"mine"
     assert _cam(*_PATTERN, "--frames", "3", "--record", str(out), "--force").returncode == 0
-    assert 1 <= _frames(out) <= 6
+    assert _frames(out) >= 1  # how many depends on how busy the machine is: pauses are filled
 
 
 def test_without_a_camera_one_line_says_what_was_tried_and_what_else_there_is() -> None:
