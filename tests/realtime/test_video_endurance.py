@@ -32,7 +32,9 @@ def test_memory_stays_as_it_is_on_a_long_video(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mkv", Clip(pictures=frames, options={"preset": "ultrafast"}))
     command = [sys.executable, "-m", "tests.realtime.watched_job", source, tmp_path / "out.mkv"]  # nobody else's memory
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    resident = json.loads(done.stdout)
+    facts = json.loads(done.stdout)
+    resident = facts["resident"]
+    assert facts["frames"] == 6000
     assert list(resident) == [str(number) for number in range(1000, 7000, 1000)]
     assert resident["6000"] - resident["1000"] < 2 * 2**20  # one frame kept per frame would be 15 MB
 

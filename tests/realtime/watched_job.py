@@ -22,8 +22,8 @@ def main(source: Path, target: Path) -> None:
         if written % 1000 == 0:
             resident[written] = psutil.Process().memory_info().rss
 
-    stylize_video_file(job, progress=progress)
-    print(json.dumps(resident))  # noqa: T201 (read by the test)
+    frames = stylize_video_file(job, progress=progress).frames
+    print(json.dumps({"frames": frames, "resident": resident}))  # noqa: T201 (read by the test)
 
 
 if __name__ == "__main__":
