@@ -14,7 +14,7 @@ from torch import Tensor
 
 from engines.atomic import write_whole
 from engines.errors import BadInputError
-from train.config import LossWeights
+from train.config import PRECISIONS, LossWeights
 from train.gatys import optimise, white_noise
 from train.loss_networks import LossNetwork, loss_network
 from train.objective import LossTerms, content_features, perceptual_terms
@@ -34,6 +34,8 @@ class YardstickConfig:
     """Side of the square photos in pixels."""
     painting_size: int = 384
     loss_network: str = "vgg19"
+    precision: str = "bf16"
+    """Of L-BFGS, see `train.gatys.optimise`."""
     marks: tuple[int, ...] = (50, 100, 200, 500)
     """Steps after which the objective is noted; none: nets are compared with one another alone."""
     seed: int = 0
@@ -42,6 +44,8 @@ class YardstickConfig:
     def __post_init__(self) -> None:
         if list(self.marks) != sorted(set(self.marks)) or min(self.marks, default=1) < 1:
             raise BadInputError(f"expected marks such as 50,100,200,500, got {self.marks}")
+        if self.precision not in PRECISIONS:
+            raise BadInputError(f"precision of L-BFGS is one of {', '.join(PRECISIONS)}, got {self.precision!r}")
 
 
 class Yardstick:
@@ -55,7 +59,7 @@ class Yardstick:
         self._targets: StyleTargets = style_targets(list(paintings.values()), self._network, config.painting_size)
         self._paintings = {name: hashlib.sha256(path.read_bytes()) for name, path in paintings.items()}
         self._kept = kept
-        self._facts = json.loads(json.dumps(asdict(config)))
+        self._facts = json.loads(json.dumps({key: value for key, value in asdict(config).items() if key != "marks"}))
         self._curves = self._read()
         self._timed: dict[tuple[int, ...], float] = {}
 
@@ -78,16 +82,17 @@ class Yardstick:
     def curve(self, painting: str, name: str, photo: Tensor) -> Curves:
         """The objective before the first step and at the marks. photo: float `(1, 3, h, w)`, called `name`."""
         key = f"{painting}/{name}/{self._digest(painting, photo)}"
-        if key not in self._curves:
+        wanted = {0, *self.config.marks}
+        if not wanted <= self._curves.get(key, {}).keys():
             noted: Curves = {}
 
             def note(step: int, terms: LossTerms) -> None:
                 noted[step] = float(terms.total())
 
-            self._optimise(painting, photo, self.config.marks, note)
+            self._optimise(painting, photo, sorted({*self._curves.get(key, {}), *self.config.marks} - {0}), note)
             self._curves[key] = noted
             self._write()
-        return self._curves[key]
+        return {step: value for step, value in self._curves[key].items() if step in wanted}
 
     def seconds_a_step(self, painting: str, photo: Tensor, steps: int) -> float:
         """How long a step of L-BFGS takes for a photo, float `(1, 3, h, w)`: the mean of `steps` after two.
@@ -119,6 +124,7 @@ class Yardstick:
             network=self._network,
             weights=self.config.weights,
             marks=marks,
+            precision=self.config.precision,
             report=report,
         )
 
@@ -133,10 +139,9 @@ class Yardstick:
             return {}
         try:
             content = json.loads(self._kept.read_text(encoding="utf-8"))
-            if content["config"] != self._facts:
-                raise BadInputError(
-                    f"{self._kept} was measured with {content['config']}: name another file with --kept"
-                )
+            facts = {key: value for key, value in content["config"].items() if key != "marks"}
+            if facts != self._facts:
+                raise BadInputError(f"{self._kept} was measured with {facts}: name another file with --kept")
             return {key: {int(step): value for step, value in one.items()} for key, one in content["curves"].items()}
         except (OSError, ValueError, KeyError, AttributeError) as error:
             raise BadInputError(f"{self._kept}: expected figures of an earlier run: {error}") from error

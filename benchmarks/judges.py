@@ -79,7 +79,7 @@ def vgg_judge() -> Judge:
 
     from train.loss_networks import loss_network  # noqa: PLC0415 (needs torch)
 
-    network = loss_network("vgg19").to(memory_format=torch.channels_last)
+    network = loss_network("vgg19")
     network.convs.to(torch.bfloat16)  # as in training: several times faster, and the distances keep three digits
 
     @torch.no_grad()

@@ -28,7 +28,7 @@ class LossWeights:
     content: float = 1.0
     style: float = 5.0
     variation: float = 2.0
-    stability: float = 200.0
+    stability: float = 100.0
 
 
 @dataclass(frozen=True, kw_only=True)

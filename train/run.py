@@ -87,16 +87,16 @@ class Run:
             raise BadInputError(f"expected more than held_out={config.held_out} photos in {content}, got {len(photos)}")
         self.photos, self.held_out = photos[: len(photos) - config.held_out], photos[len(photos) - config.held_out :]
         self.photos_known_as = fingerprint(content, photos)
-        self.net = _channels_last(subject.net.to(team.device)).requires_grad_(subject.fit_net)
+        self.net = subject.net.to(team.device).to(memory_format=torch.channels_last)
+        self.net.requires_grad_(subject.fit_net)
         self.vectors = nn.Parameter(subject.vectors.to(team.device))
         self._fit_net, self._before, self.teacher = subject.fit_net, subject.before, subject.teacher
         self._trained = [*(self.net.parameters() if subject.fit_net else ()), self.vectors]
         self.optimizer = torch.optim.Adam(self._trained, lr=config.learning_rate)
-        network = loss_network(config.loss_network).to(team.device)
-        self.targets = style_targets(subject.paintings, network, config.painting_size)
+        self.loss_network = loss_network(config.loss_network).to(team.device)
+        self.targets = style_targets(subject.paintings, self.loss_network, config.painting_size)
         if config.precision == "bf16":
-            network.convs.to(torch.bfloat16)
-        self.loss_network = _channels_last(network)
+            self.loss_network.convs.to(torch.bfloat16)
         self._objective = _Objective(self)
         self._team_objective = team.together(self._objective)
 
@@ -280,7 +280,3 @@ def _schedule(step: int, steps: int) -> float:
 
 def _equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name].cpu(), other[name].cpu()) for name in one)
-
-
-def _channels_last(module: Any) -> Any:
-    return module.to(memory_format=torch.channels_last)

@@ -63,6 +63,9 @@ def quality(
     ] = "",
     painting_size: Annotated[int, typer.Option("--painting-size", help="As in `rtstyle train bank`.")] = 384,
     loss_network: Annotated[str, typer.Option("--loss-network", help="vgg19 or vgg16.")] = "vgg19",
+    lbfgs_precision: Annotated[
+        str, typer.Option("--lbfgs-precision", help="bf16 or f32 (twice as slow) for L-BFGS.")
+    ] = "bf16",
     kept: Annotated[
         Optional[Path],
         typer.Option("--kept", help="File where L-BFGS figures are kept, as they take hours. Default: in the cache."),
@@ -111,7 +114,11 @@ def quality(
     from benchmarks.gatys import YardstickConfig
 
     config = YardstickConfig(
-        size=size, painting_size=painting_size, loss_network=loss_network, marks=tuple(_numbers(marks))
+        size=size,
+        painting_size=painting_size,
+        loss_network=loss_network,
+        precision=lbfgs_precision,
+        marks=tuple(_numbers(marks)),
     )
     figures = measure_styles(
         net or ["fast"],

@@ -29,6 +29,7 @@ def gatys(
     style_weight: Annotated[float, typer.Option("--style-weight", min=0)] = 5.0,
     variation_weight: Annotated[float, typer.Option("--variation-weight", min=0)] = 2.0,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the noise that it starts from.")] = 0,
+    precision: opt.PrecisionOption = None,
     force: Annotated[bool, typer.Option("--force", help="Replace OUT where it exists.")] = False,
 ) -> None:
     """Optimise one picture (Gatys et al. 2016): slow, and the yardstick for the nets, on the same losses.
@@ -55,6 +56,7 @@ def gatys(
         loss_network=loss_network,
         weights=LossWeights(content=content_weight, style=style_weight, variation=variation_weight),
         seed=seed,
+        precision=precision or GatysConfig.precision,
     )
 
     def report(step: int, terms: LossTerms) -> None:

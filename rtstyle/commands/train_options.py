@@ -71,7 +71,7 @@ StyleWeightOption = Annotated[
 VariationWeightOption = Annotated[Optional[float], typer.Option("--variation-weight", help="Default: 2.")]
 StabilityWeightOption = Annotated[
     Optional[float],
-    typer.Option("--stability-weight", help="Against flicker in video; 0 is twice as fast. Default: 200."),
+    typer.Option("--stability-weight", help="Against flicker in video; 0 is twice as fast. Default: 100."),
 ]
 HeldOutOption = Annotated[Optional[int], typer.Option("--held-out", help="Last photos kept for checks. Default: 20.")]
 SeedOption = Annotated[Optional[int], typer.Option("--seed", help="Equal seeds give equal runs. Default: 0.")]

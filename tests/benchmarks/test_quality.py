@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,10 +47,17 @@ def test_curves_are_kept_and_not_measured_again(pictures: Path, tmp_path: Path) 
     (tmp_path / "kept.json").write_text(json.dumps(content))
     again = Yardstick(SMALL, paintings, tmp_path / "kept.json")
     assert again.curve("udnie", "one", photo)[3] == 7.0
+    fewer = Yardstick(replace(SMALL, marks=(3,)), paintings, tmp_path / "kept.json")
+    assert fewer.curve("udnie", "one", photo) == {0: measured[0], 3: 7.0}
+    more = Yardstick(replace(SMALL, marks=(3, 5)), paintings, tmp_path / "kept.json").curve("udnie", "one", photo)
+    assert more[5] < more[3] == pytest.approx(measured[3])  # on the way to 5 steps, 3 are made again
+    assert Yardstick(SMALL, paintings, tmp_path / "kept.json").curve("udnie", "one", photo) == pytest.approx(measured)
     assert again.curve("udnie", "one", photo.flip(3))[3] > 7.0  # another photo of the same name
     other = YardstickConfig(size=32, painting_size=48, marks=(1, 3))
     with pytest.raises(BadInputError, match="was measured with"):
         Yardstick(other, paintings, tmp_path / "kept.json")
+    with pytest.raises(BadInputError, match="precision of L-BFGS is one of bf16, f32, got 'f16'"):
+        replace(SMALL, precision="f16")
 
 
 def test_photos_are_the_middle_squares_of_the_last(pictures: Path) -> None:

@@ -28,9 +28,9 @@ class Teachers:
             network = loss_network(config.loss_network).to(device)
             if config.precision == "bf16":
                 network.convs.to(torch.bfloat16)
-            self._loss_network = _channels_last(network)
+            self._loss_network = network
         if config.adversarial_weight:
-            self._judge = _channels_last(Discriminator().to(device))
+            self._judge = Discriminator().to(device).to(memory_format=torch.channels_last)
             self._optimizer = torch.optim.Adam(self._judge.parameters(), lr=_JUDGE_LEARNING_RATE, betas=(0.9, 0.99))
 
     @property
@@ -61,7 +61,3 @@ class Teachers:
         if self._judge is not None:
             self._judge.load_state_dict(state["judge"])
             self._optimizer.load_state_dict(state["optimizer"])
-
-
-def _channels_last(module: Any) -> Any:
-    return module.to(memory_format=torch.channels_last)
