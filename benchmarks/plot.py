@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["check_plot", "plot_job", "plot_rates"]
+__all__ = ["check_plot", "plot_job", "plot_objectives", "plot_rates"]
 
 _ENDINGS = (".png", ".svg", ".pdf")
 _MARKERS = "osD^vPX*"
 _REAL_TIME_FPS = 30
+_PANELS_ACROSS = 5
 
 
 def check_plot(path: Path) -> None:
@@ -83,6 +84,50 @@ def plot_job(figures: Mapping[str, Any], machine: Mapping[str, Any], path: Path)
     title = f"{figures['net']}, {job['frames']} frames of {spoken_size(figures['size'])}, {job['fps']:.1f} frames/s"
     axes.set_title(f"{title}; {_where(machine)}", fontsize="small", loc="left")
     _save(figure, path)
+
+
+def plot_objectives(figures: Mapping[str, Any], path: Path) -> None:
+    """Johnson et al. 2016, figure 5: L-BFGS's objective against its steps, a panel for each style, and the nets'.
+
+    Raises BadInputError where nothing was compared with L-BFGS, OutputError.
+    """
+    rows = {name: row for name, row in figures["styles"].items() if row["lbfgs"]}
+    if not rows:
+        raise BadInputError("there is nothing to plot: expected --marks of L-BFGS, such as 50,100")
+    across = min(_PANELS_ACROSS, len(rows))
+    figure = _figure(2.1 * across, 0.7 + 2.0 * -(-len(rows) // across))
+    panels = figure.subplots(-(-len(rows) // across), across, sharex=True, squeeze=False).ravel()
+    for panel, (name, row) in zip(panels, rows.items(), strict=False):
+        _draw_objectives(panel, row)
+        panel.set_title(name, fontsize="small")
+    for unused in panels[len(rows) :]:
+        unused.remove()
+    for panel in panels[max(0, len(rows) - across) : len(rows)]:  # nothing stands below them
+        panel.tick_params(labelbottom=True)
+    photos = "a photo" if figures["photos"] == 1 else f"mean of {figures['photos']} photos"
+    figure.supxlabel("steps of L-BFGS", fontsize="small")
+    figure.supylabel(f"objective / 1000, {photos} of {figures['size']}x{figures['size']}", fontsize="small")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
+    _save(figure, path)
+
+
+def _draw_objectives(panel: Axes, row: Mapping[str, Any]) -> None:
+    from matplotlib.ticker import LogLocator, ScalarFormatter  # noqa: PLC0415 (extra: bench)
+
+    steps = [step for step in row["lbfgs"] if step != "0"]
+    curve = [row["lbfgs"][step] / 1000 for step in steps]
+    panel.plot([int(step) for step in steps], curve, color="0.2", marker="o", markersize=3, label="L-BFGS")
+    nets = {label: value / 1000 for label, value in row["objective"].items() if label != "photo"}
+    for number, (label, value) in enumerate(nets.items()):
+        panel.axhline(value, color=f"C{number}", linestyle="--", linewidth=1.2, label=label)
+    panel.set(xscale="log", yscale="log", ylim=(min(*curve, *nets.values()) / 1.2, max(*curve, *nets.values()) * 1.2))
+    panel.set_xticks([int(step) for step in steps], steps)
+    panel.minorticks_off()
+    panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    panel.yaxis.set_major_formatter(ScalarFormatter())
+    panel.tick_params(labelsize="xx-small")
+    panel.grid(color="0.9")
+    panel.spines[["top", "right"]].set_visible(False)
 
 
 def _lines(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:

@@ -22,6 +22,9 @@ bench_app = typer.Typer(
 )
 
 SaveOption = Annotated[bool, typer.Option("--save", help="Write the figures to benchmarks/results as well.")]
+PlotOption = Annotated[
+    Optional[Path], typer.Option("--plot", help='Draw the figures to this .png, .svg or .pdf (extra "bench").')
+]
 PrecisionsOption = Annotated[
     Optional[list[str]],
     typer.Option("--precision", help="f32, bf16, f16 or int8; several with commas. Default: the backend's choice."),
@@ -66,6 +69,7 @@ def quality(
     lbfgs_precision: Annotated[
         str, typer.Option("--lbfgs-precision", help="bf16 or f32 (twice as slow) for L-BFGS.")
     ] = "bf16",
+    plot: PlotOption = None,
     kept: Annotated[
         Optional[Path],
         typer.Option("--kept", help="File where L-BFGS figures are kept, as they take hours. Default: in the cache."),
@@ -79,7 +83,7 @@ def quality(
 
     With --sr, measure upscalers: PSNR and SSIM beside bicubic, Lanczos and published figures.
 
-    Example: rtstyle bench quality --styles paintings --content photos --photos 5
+    Example: rtstyle bench quality --styles paintings --content photos --photos 5 --plot curves.png
 
     Example: rtstyle bench quality --sr 4 --data sets
     """
@@ -113,6 +117,10 @@ def quality(
     need_packages()
     from benchmarks.gatys import YardstickConfig
 
+    if plot is not None:
+        from benchmarks.plot import check_plot
+
+        check_plot(plot)
     config = YardstickConfig(
         size=size,
         painting_size=painting_size,
@@ -135,6 +143,11 @@ def quality(
     )
     from benchmarks.quality import markdown
 
+    if plot is not None:
+        from benchmarks.plot import plot_objectives
+
+        plot_objectives(figures, plot)
+        typer.echo(f"written: {plot}", err=True)
     _finish(
         "quality-styles" if config.marks else "quality-nets", figures, markdown(figures), save=save, as_json=as_json
     )

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from rtstyle.commands.bench import SaveOption
-from rtstyle.commands.bench_speed import PlotOption, RoundsOption, write_figures
+from rtstyle.commands.bench import PlotOption, SaveOption
+from rtstyle.commands.bench_speed import RoundsOption, write_figures
 from rtstyle.commands.options import JsonOption, SrOption, StyleOption, several
 
 # ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
-from rtstyle.commands.bench import SaveOption
+from rtstyle.commands.bench import PlotOption, SaveOption
 from rtstyle.commands.options import BackendOption, JsonOption, NetOption, PrecisionOption, SrOption, StyleOption
 
-# ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
-
-__all__ = ["PlotOption", "RoundsOption", "memory", "video", "write_figures"]
+__all__ = ["RoundsOption", "memory", "video", "write_figures"]
 
 RoundsOption = Annotated[int, typer.Option("--rounds", min=1, help="Runs of each, taking turns.")]
-PlotOption = Annotated[
-    Optional[Path], typer.Option("--plot", help='Draw the figures to this .png, .svg or .pdf (extra "bench").')
-]
 
 
 def video(

@@ -7,7 +7,7 @@ from PIL import Image
 
 pytest.importorskip("matplotlib")
 
-from benchmarks.plot import check_plot, plot_job, plot_rates
+from benchmarks.plot import check_plot, plot_job, plot_objectives, plot_rates
 from engines.errors import BadInputError, OutputError
 from tests.benchmarks.fps_rows import MACHINE, fps_row
 
@@ -43,6 +43,18 @@ def test_a_job_is_drawn_with_all_its_parts_in_one_order(tmp_path: Path) -> None:
     words = ["decode", "convert", "infer", "encode and write", "sound and other streams", "wait for frames"]
     places = [svg.index(f"<!-- {word} -->") for word in words]
     assert places == sorted(places)
+
+
+def test_objectives_are_drawn_for_each_style_beside_the_optimisation(tmp_path: Path) -> None:
+    row = {"lbfgs": {"0": 9e6, "50": 3e5, "500": 1e5}, "objective": {"photo": 2e6, "fast": 2e5, "micro": 2.5e5}}
+    figures = {"size": 256, "photos": 3, "styles": {f"style-{n}": row for n in range(5)}}
+    plot_objectives(figures, tmp_path / "curves.svg")
+    svg = (tmp_path / "curves.svg").read_text()
+    words = ["L-BFGS", "fast", "micro", "objective / 1000, mean of 3 photos of 256x256"]
+    for shown in (*words, *(f"style-{n}" for n in range(5))):
+        assert f"<!-- {shown} -->" in svg
+    with pytest.raises(BadInputError, match="nothing to plot"):
+        plot_objectives({"size": 256, "photos": 1, "styles": {"wave": {**row, "lbfgs": {}}}}, tmp_path / "none.png")
 
 
 def test_what_could_not_be_drawn_is_refused_before_the_measuring(tmp_path: Path) -> None:
