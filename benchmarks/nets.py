@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from engines.backends import open_engine
 from engines.contract import Engine, EngineOptions
@@ -41,9 +40,9 @@ def painted_by(net: str, only: list[str] | None = None, precisions: Sequence[str
     """
     for precision in precisions:
         EngineOptions(precision=precision)
-    library = Library(Path(net).parent) if net.endswith(".onnx") else Library()
+    library = Library()
     file = library.net(net)
-    known = library.styles(file.spec.name)
+    known = library.styles_of(file)
     for name in only or ():
         if name not in known:
             raise BadInputError(f"net {net} has no style called {name!r}{nearest(name, known)}")

@@ -2,10 +2,12 @@
 
 Both folders have one layout: `NET.onnx` is a net, `NET/STYLE.safetensors` are its styles. The user's folder is
 RTSTYLE_HOME or, without it, the user data folder of the system; its files come before shipped ones of the same name.
+A net that is named by its path has its styles beside it, in the same layout.
 """
 
 from __future__ import annotations
 
+import filecmp
 import functools
 import os
 from collections.abc import Collection
@@ -47,10 +49,28 @@ class Library:
         return dict(sorted(found.items(), key=lambda item: (item[0] != DEFAULT_NET, item[0])))
 
     def styles(self, net: str) -> dict[str, Path]:
-        """Paths of all styles of a net by name."""
-        found = {
-            path.stem: path for folder in reversed(self._folders) for path in sorted((folder / net).glob("*" + _STYLE))
-        }
+        """Paths of all styles of a net of this library by name."""
+        return self._styles(net, self.nets().get(net))
+
+    def styles_of(self, net: NetFile) -> dict[str, Path]:
+        """Paths of all styles of a net by name, wherever it was read from."""
+        return self._styles(net.spec.name, net.path or self.nets().get(net.spec.name))
+
+    def folder_for_styles(self, net: NetFile) -> Path:
+        """Where a new style of a net that was read goes: beside the net, for shipped ones into the user's folder."""
+        beside = None if net.path is None else net.path.parent
+        return (user_folder() if beside in (None, shipped_folder()) else beside) / net.spec.name
+
+    def _styles(self, name: str, net: Path | None) -> dict[str, Path]:
+        """Styles beside `net`, beside files that equal it and, where it is this library's own, in other folders."""
+        own = self.nets().get(name)
+        found: dict[str, Path] = {}
+        for folder in reversed(self._folders):
+            beside = folder / (name + _NET)
+            if _equal(beside if beside.exists() else own, net):
+                found |= _styles_in(folder / name)
+        if net is not None and net.parent not in self._folders:
+            found |= _styles_in(net.parent / name)
         return dict(sorted(found.items()))
 
     def nets_with(self, styles: Collection[str]) -> list[str]:
@@ -74,7 +94,7 @@ class Library:
         if _is_path(name, _STYLE):
             style = read_style(name)
         else:
-            styles = self.styles(net.spec.name)
+            styles = self.styles_of(net)
             if name not in styles:
                 raise BadInputError(f"net {net.spec.name} has no style called {name!r}{nearest(name, styles)}")
             style = read_style(styles[name])
@@ -111,6 +131,20 @@ class Library:
 
 def _is_path(name: str, suffix: str) -> bool:
     return name.endswith(suffix) or os.sep in name or (os.altsep is not None and os.altsep in name)
+
+
+def _styles_in(folder: Path) -> dict[str, Path]:
+    return {path.stem: path for path in folder.glob("*" + _STYLE)}
+
+
+def _equal(one: Path | None, other: Path | None) -> bool:
+    """Whether two files hold the same. What is not known is taken for the same."""
+    if one is None or other is None or one == other:
+        return True
+    try:
+        return filecmp.cmp(one, other, shallow=False)
+    except OSError:
+        return False
 
 
 def _stamp(path: Path) -> tuple[int, int]:

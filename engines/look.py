@@ -86,7 +86,7 @@ def _default_style(net: NetFile | None, library: Library) -> str:
         return DEFAULT_STYLE
     if not net.spec.style_length:
         return net.spec.name
-    styles = library.styles(net.spec.name)
+    styles = library.styles_of(net)
     if not styles:
         raise BadInputError(f"net {net.spec.name} has no styles yet: name a style file with --style")
     return DEFAULT_STYLE if DEFAULT_STYLE in styles else next(iter(styles))

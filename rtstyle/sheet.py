@@ -59,7 +59,7 @@ def cells_of_net(net: NetFile, photo: Picture, library: Library, *, backend: str
     if net.spec.kind != "style":
         raise BadInputError(f"net {net.spec.name} is for {net.spec.kind}, expected one that paints")
     size = (photo.shape[1], photo.shape[0])
-    styles = [library.style(name, net) for name in library.styles(net.spec.name)] if net.spec.style_length else []
+    styles = [library.style(name, net) for name in library.styles_of(net)] if net.spec.style_length else []
     if net.spec.style_length and not styles:
         raise BadInputError(f"net {net.spec.name} has no styles yet: train one, or choose another with --net")
     cells = []

@@ -31,7 +31,7 @@ def rows_of_net(library: Library, name: str) -> list[dict[str, str]]:
         source = str(net.spec.training.get("imported_from", ""))
         title = f"imported from {source}" if source else ""
         return [{"name": net.spec.name, "title": title, "artist": "", "year": "", "net": net.spec.name}]
-    styles = [library.style(style, net) for style in library.styles(net.spec.name)]
+    styles = [library.style(style, net) for style in library.styles_of(net)]
     return [
         {"name": s.name, "title": s.title, "artist": s.artist, "year": s.year, "net": net.spec.name} for s in styles
     ]
@@ -55,13 +55,13 @@ def facts_of(name: str, net: str | None) -> dict[str, Any]:
         return _style_facts(read_style(name), Path(name))
     nets = [library.net(net)] if net is not None else [library.net(known) for known in library.nets()]
     for file in nets:
-        styles = library.styles(file.spec.name)
+        styles = library.styles_of(file)
         if name in styles:
             return _style_facts(library.style(name, file), styles[name])
     for file in nets:
         if name in (file.spec.name, net):
             return _net_facts(file, library)
-    known = {file.spec.name for file in nets} | {style for file in nets for style in library.styles(file.spec.name)}
+    known = {file.spec.name for file in nets} | {style for file in nets for style in library.styles_of(file)}
     raise BadInputError(f"no style and no net is called {name!r}{nearest(name, known)}")
 
 
@@ -130,5 +130,5 @@ def _net_facts(net: NetFile, library: Library) -> dict[str, Any]:
         "digest": net.digest,
         "bytes": len(net.model),
         "path": str(net.path),
-        "styles": list(library.styles(net.spec.name)) if net.spec.style_length else [],
+        "styles": list(library.styles_of(net)) if net.spec.style_length else [],
     }

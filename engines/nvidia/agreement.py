@@ -85,7 +85,7 @@ def trial_style(net: NetFile) -> StyleVector | None:
     if not length:
         return None
     library = Library()
-    for name in library.styles(net.spec.name):
+    for name in library.styles_of(net):
         try:
             return library.style(name, net).vector
         except StyleFileError:

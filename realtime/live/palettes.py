@@ -23,7 +23,7 @@ def palette_for(recipe: Recipe, library: Library, notify: Callable[[str], None])
     if chosen.vector is None:
         return Palette(names=(chosen.label,), vectors=(None,), start=0)
     names, vectors = [], []
-    for name in library.styles(chosen.net.spec.name):
+    for name in library.styles_of(chosen.net):
         try:
             vectors.append(library.style(name, chosen.net).vector)
             names.append(name)

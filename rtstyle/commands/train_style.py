@@ -67,17 +67,17 @@ def style(
     opt.check_content(content)
     from engines.backends import cache_folder
     from engines.errors import BadInputError
-    from engines.library import DEFAULT_NET, Library, user_folder
+    from engines.library import DEFAULT_NET, Library
     from train.config import StyleConfig
     from train.credits import Credit, style_name
 
     library = Library()
     file = library.net(net or DEFAULT_NET)
     options["name"] = called = style_name(name or painting.stem)
-    if not force and called in library.styles(file.spec.name):
+    if not force and called in library.styles_of(file):
         raise BadInputError(f"net {file.spec.name} has a style {called} already: take another --name, or --force")
     folder = out or cache_folder() / "train" / f"{file.spec.name}-{called}"
-    path = user_folder() / file.spec.name / f"{called}.safetensors"
+    path = library.folder_for_styles(file) / f"{called}.safetensors"
     chosen = opt.config_from_options(StyleConfig, options, file=config, folder=None if restart else folder)
     opt.need_packages()
     from train.processes import team
@@ -89,7 +89,7 @@ def style(
             forget(folder)
         here.wait()
         check_options(folder, chosen)
-        known = [library.style(other, file) for other in library.styles(file.spec.name) if other != called]
+        known = [library.style(other, file) for other in library.styles_of(file) if other != called]
         run = style_run(folder, chosen, here, file, known)
         if run.step == 0 and (minutes is not None or (steps is None and config is None)):
             limit_minutes(run, minutes if minutes is not None else _USUAL_MINUTES)
@@ -101,6 +101,6 @@ def style(
     tell(
         run,
         {"style": called, "net": file.spec.name, "file": str(path)},
-        f"wrote {path}\ntry it: rtstyle image PHOTO OUT --style {called}",
+        f"wrote {path}\ntry it: rtstyle image PHOTO OUT {f'--net {net} ' if net else ''}--style {called}",
         as_json=as_json,
     )

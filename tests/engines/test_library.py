@@ -54,6 +54,41 @@ def test_the_users_own_come_before_shipped_ones_of_the_same_name(shipped: Path, 
     assert library.net("tint").digest == net.digest
 
 
+def test_an_own_net_of_a_shipped_name_has_its_own_styles_alone(shipped: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    own = tint_net(size_multiple=4)
+    add_net(mine, own)
+    add_style(mine, own, "blue", vector(0, 0, 99))
+    library = Library(mine, shipped)
+    assert list(library.styles("tint")) == ["blue"]
+    assert list(library.styles_of(library.net("tint"))) == ["blue"]
+    assert library.nets_with(["red"]) == []
+
+
+def test_a_net_that_is_named_by_its_path_has_the_styles_beside_it(shipped: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    own = tint_net(size_multiple=4)
+    add_style(elsewhere, own, "red", vector(7, 0, 0))
+    path = add_net(elsewhere, own).rename(elsewhere / "renamed.onnx")
+    library = Library(tmp_path / "mine", shipped)
+    net = library.net(str(path))
+    assert list(library.styles_of(net)) == ["red"]
+    assert library.style("red", net).vector[0] == 7
+    assert library.folder_for_styles(net) == elsewhere / "tint"
+    copy = library.net(str(shutil.copy(shipped / "tint.onnx", tmp_path)))
+    assert list(library.styles_of(copy)) == ["green", "red"]
+    assert library.style("red", copy).vector[0] == 50
+
+
+def test_styles_for_a_shipped_net_go_into_the_users_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RTSTYLE_HOME", str(tmp_path / "mine"))
+    library = Library()
+    assert library.folder_for_styles(library.net(DEFAULT_NET)) == tmp_path / "mine" / DEFAULT_NET
+    (tmp_path / "mine").mkdir()
+    shutil.copy(shipped_folder() / "micro.onnx", tmp_path / "mine")
+    assert library.folder_for_styles(library.net("micro")) == tmp_path / "mine" / "micro"
+
+
 def test_a_file_that_is_copied_in_is_found_at_once_and_one_that_changes_is_read_anew(
     shipped: Path, tmp_path: Path
 ) -> None:

