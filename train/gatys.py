@@ -110,7 +110,7 @@ def optimise(
 
     start, photo: the same, on one device; without a photo the result is a texture of the painting.
     style: a row of `targets`. precision: of the loss network's convolutions, bf16 or f32; where that was compared (100
-    steps, a photo in 13 styles), the objectives in bf16 were 1 % lower to 3 % higher, 0.4 % on average, in half the time.
+    steps, a photo in 13 styles), the objectives in bf16 were 1 % lower to 3 % higher, on average 0.4 %.
     report: is told the terms of the objective, computed in float32, before the first step and at each mark.
     """
     picture = start.clone().requires_grad_()
