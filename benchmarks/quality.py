@@ -19,6 +19,7 @@ from torch import Tensor
 
 from benchmarks.gatys import Curves, Yardstick, steps_for
 from benchmarks.nets import Painted
+from benchmarks.table import spoken_steps
 from engines.contract import Engine, Picture
 from engines.errors import BadInputError
 from train.credits import SHIPPED_CREDITS, read_credits
@@ -124,9 +125,9 @@ def markdown(figures: Mapping[str, Any]) -> str:
             heads += ["as good as"] if row["lbfgs"] else []
             lines += [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
         cells = [name, *(f"{value / 1000:.0f}" for value in (*row["objective"].values(), *row["lbfgs"].values()))]
-        if row["lbfgs"]:
+        if marks := [int(mark) for mark in row["lbfgs"] if mark != "0"]:
             cells.append(
-                ", ".join(f"{label}: {_told(steps, row)}" for label, steps in row["lbfgs_steps_alike"].items())
+                ", ".join(f"{label}: {spoken_steps(steps, marks)}" for label, steps in row["lbfgs_steps_alike"].items())
             )
         lines.append(f"| {' | '.join(cells)} |")
     for label, sizes in figures["times"].items():
@@ -136,13 +137,6 @@ def markdown(figures: Mapping[str, Any]) -> str:
                 f"| {size}x{size} | {one['net_ms']:.1f} ms | {one['gatys_500_s']:.0f} s | {one['ratio']:,.0f} |"
             )
     return "\n".join(lines)
-
-
-def _told(steps: float | None, row: Mapping[str, Any]) -> str:
-    first = next(mark for mark in row["lbfgs"] if mark != "0")
-    if steps is None:
-        return "more"
-    return f"{first} steps or fewer" if steps == float(first) else f"{steps:.0f} steps"
 
 
 def _row(curves: list[Curves], objectives: dict[str, list[tuple[float, float]]]) -> dict[str, object]:

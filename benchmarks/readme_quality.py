@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results_file import read_result
+from benchmarks.table import spoken_steps
 
 __all__ = ["stability", "steps", "styles", "upscaling"]
 
@@ -44,9 +45,7 @@ def styles(results: Path) -> str:
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for name, row in rows.items():
         values = [row["objective"][label] for label in ("photo", *nets)] + [row["lbfgs"][step] for step in steps]
-        alike = row["lbfgs_steps_alike"][nets[0]]
-        first = alike == float(steps[0])
-        told = "more" if alike is None else f"{steps[0]} steps or fewer" if first else f"{alike:.0f} steps"
+        told = spoken_steps(row["lbfgs_steps_alike"][nets[0]], [int(step) for step in steps])
         cells = [name, *(f"{value / 1000:.0f}" for value in values), told]
         lines.append(f"| {' | '.join(cells)} |")
     worst = max(

@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.results_file import latency_of
 
-__all__ = ["fps_table", "markdown_table", "spoken_size"]
+__all__ = ["fps_table", "markdown_table", "spoken_size", "spoken_steps"]
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -79,3 +79,13 @@ def _of_gpus(row: Mapping[str, Any], reading: str) -> str:
     """Of the GPU that the net ran on; of all where several have its name; nothing where it ran on none."""
     device = row["engine"]["device"]
     return " and ".join(_number(gpu.get(reading)) for gpu in row.get("gpus", []) if gpu["gpu"].endswith(device))
+
+
+def spoken_steps(steps: float | None, marks: Sequence[int]) -> str:
+    """How many steps of L-BFGS a net's picture is worth, where they were looked at after `marks` of them.
+
+    steps: as `benchmarks.gatys.steps_for` finds them, None for more than all.
+    """
+    if steps is None:
+        return f"more than {marks[-1]} steps"
+    return f"{marks[0]} steps or fewer" if steps == marks[0] else f"{steps:.0f} steps"

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from benchmarks.table import fps_table, markdown_table
+from benchmarks.table import fps_table, markdown_table, spoken_steps
 from tests.benchmarks.fps_rows import fps_row
 
 
@@ -40,3 +40,9 @@ def test_one_reason_for_several_sizes_is_said_once() -> None:
     asked = {"backend": "torch", "precision": None}
     rows = [{"net": "fast", "size": [64, side], "asked": asked, "reason": "no GPU"} for side in (48, 64)]
     assert fps_table(rows) == "fast torch, 64x48, 64x64: cannot run here: no GPU"
+
+
+def test_steps_below_the_first_mark_and_above_the_last_are_not_guessed() -> None:
+    told = [spoken_steps(steps, [50, 100]) for steps in (50.0, 79.6, 100.0, None)]
+    assert told == ["50 steps or fewer", "80 steps", "100 steps", "more than 100 steps"]
+    assert spoken_steps(None, [50]) == "more than 50 steps"
