@@ -44,7 +44,7 @@ def measure_styles(
         raise BadInputError(f"expected paintings of the styles {', '.join(sorted(known))} in {styles}, found none")
     pictures = square_photos(content, photos, config.size)
     if config.marks:
-        kept = kept or cache_folder() / "bench" / f"gatys-{config.loss_network}-{config.size}.json"
+        kept = kept or cache_folder() / "bench" / f"gatys-{config.loss_network}-{config.precision}-{config.size}.json"
     else:
         kept = None
     yardstick = Yardstick(config, paintings, kept)

@@ -59,6 +59,24 @@ def test_the_objective_falls_step_by_step_and_the_pixels_stay_in_range(
     assert float(painted.max()) <= 1
 
 
+def test_in_bf16_the_objective_falls_as_far_and_is_told_in_float32(network: LossNetwork, targets: StyleTargets) -> None:
+    told: dict[str, list[float]] = {"bf16": [], "f32": []}
+    for precision, totals in told.items():
+        optimise(
+            white_noise(40, 48, 0),
+            torch.rand(1, 3, 40, 48, generator=torch.Generator().manual_seed(0)),
+            targets=targets,
+            network=network,
+            weights=LossWeights(),
+            marks=[15],
+            precision=precision,
+            report=lambda _, terms, totals=totals: totals.append(float(terms.total())),
+        )
+    assert told["bf16"][0] == told["f32"][0]
+    assert told["bf16"][1] != told["f32"][1]
+    assert told["bf16"][1] < 1.2 * told["f32"][1]
+
+
 def test_a_texture_has_the_paintings_style_and_no_content(network: LossNetwork, targets: StyleTargets) -> None:
     seen: list[LossTerms] = []
     optimise(
