@@ -15,6 +15,7 @@ from benchmarks.scenes import clip_scene
 from benchmarks.stability import INPUT, markdown, scenes_of, stability_of, summary
 from engines.errors import BadInputError
 from engines.library import shipped_folder
+from tests.engines.nets import add_net, tint_net
 from tests.rtstyle.command import refused, run
 
 
@@ -83,9 +84,8 @@ def test_the_summary_is_the_root_mean_square_over_scenes() -> None:
 def test_unknown_styles_and_nets_without_styles_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="did you mean udnie"):
         painted_by("fast", ["udnei"])
-    (tmp_path / "fast.onnx").write_bytes((shipped_folder() / "fast.onnx").read_bytes())
     with pytest.raises(BadInputError, match="has no styles"):
-        painted_by(str(tmp_path / "fast.onnx"))
+        painted_by(str(add_net(tmp_path, tint_net())))
 
 
 def test_the_command_prints_figures_with_the_machine(photos: Path) -> None:

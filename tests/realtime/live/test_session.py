@@ -130,8 +130,8 @@ def test_the_palette_holds_all_styles_the_blend_of_the_start_and_leaves_out_what
     write_style(tmp_path / "fast" / "udnie.safetensors", mine)
     notices: list[str] = []
     palette = palette_for(chosen, Library(tmp_path), notices.append)
-    assert palette.names == ("udnie", "udnie:0.5,wave:0.5")
-    assert palette.start == 1
+    assert palette.names == (*library.styles("fast"), "udnie:0.5,wave:0.5")
+    assert palette.start == len(palette.names) - 1
     assert len(notices) == 1
     assert "broken" in notices[0]
 
