@@ -14,6 +14,9 @@ from rtstyle.cli import app
 from tests.docs.pages import PAGES, ROOT, examples
 
 _README = ROOT / "README.md"
+_MAP = ROOT / "docs" / "architecture.md"
+_MAPPED = ("benchmarks", "engines", "engines/nvidia", "train", "train/sr")
+"""Folders whose files the map lists one by one."""
 _TEST_COMMAND = 'python3 -m venv .venv && .venv/bin/pip install ".[dev,train]" && .venv/bin/python -m pytest'
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
@@ -55,6 +58,19 @@ def test_links_lead_somewhere(page: Path) -> None:
         target = (page.parent / path).resolve() if path else page
         assert target.exists(), f"{page.name}: no {link}"
         assert not anchor or anchor in _anchors(target), f"{page.name}: no heading for {link}"
+
+
+def test_the_map_names_files_and_folders_that_there_are() -> None:
+    named = re.findall(r"`((?:benchmarks|engines|realtime|rtstyle|tests|train)/[\w/]*(?:\.\w+)?)`", _text(_MAP))
+    assert len(named) > 50
+    assert not [path for path in named if not (ROOT / path).exists()]
+
+
+def test_the_map_names_every_file_of_a_folder_that_it_lists_by_file() -> None:
+    text = _text(_MAP)
+    files = [path for folder in _MAPPED for path in (ROOT / folder).glob("*.py")]
+    left_out = {path.relative_to(ROOT).as_posix() for path in files if path.name != "__init__.py"}
+    assert not sorted(path for path in left_out if f"`{path}`" not in text)
 
 
 def test_every_picture_is_shown() -> None:
