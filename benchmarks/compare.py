@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.results_file import latency_of, rows_of
-from benchmarks.table import markdown_table, spoken_size
+from benchmarks.tables import markdown_table, spoken_size
 
 __all__ = ["compared", "comparison_table"]
 

@@ -22,7 +22,7 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks.machine import write_result
+from benchmarks.results import write_result
 from engines.backends import reports
 from engines.errors import RtStyleError
 from engines.library import DEFAULT_NET, Library

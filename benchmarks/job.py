@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bare import bare_rate
-from benchmarks.child import Watched, watched_run
 from benchmarks.choice import Choice
+from benchmarks.monitoring import Watched, watched_run
 from benchmarks.spread import Spread
 
 __all__ = ["job_of", "video_against_bare"]

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from benchmarks.gatys import Curves, Yardstick, steps_for
 from benchmarks.nets import Painted
-from benchmarks.table import spoken_steps
+from benchmarks.tables import spoken_steps
 from engines.contract import Engine, Picture
 from engines.errors import BadInputError
 from train.credits import SHIPPED_CREDITS, read_credits

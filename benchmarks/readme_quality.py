@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results_file import read_result
-from benchmarks.table import spoken_steps
+from benchmarks.tables import spoken_steps
 
 __all__ = ["stability", "steps", "styles", "upscaling"]
 

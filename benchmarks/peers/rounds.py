@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.peers.contract import Job
 from benchmarks.peers.environment import PeerEnvironment
-from benchmarks.peers.process import PeerProcess
+from benchmarks.peers.launcher import PeerProcess
 from benchmarks.peers.roster import Peer
 from benchmarks.spread import Spread
 from engines.errors import RtStyleError

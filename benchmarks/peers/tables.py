@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.table import markdown_table, spoken_size
+from benchmarks.tables import markdown_table, spoken_size
 
 __all__ = ["peers_tables"]
 

@@ -118,7 +118,7 @@ def quality(
     from benchmarks.gatys import YardstickConfig
 
     if plot is not None:
-        from benchmarks.plot import check_plot
+        from benchmarks.plots import check_plot
 
         check_plot(plot)
     config = YardstickConfig(
@@ -144,7 +144,7 @@ def quality(
     from benchmarks.quality import markdown
 
     if plot is not None:
-        from benchmarks.plot import plot_objectives
+        from benchmarks.plots import plot_objectives
 
         plot_objectives(figures, plot)
         typer.echo(f"written: {plot}", err=True)
@@ -196,7 +196,7 @@ def stability(
 
 
 def _finish(name: str, figures: dict[str, object], table: str, *, save: bool, as_json: bool) -> None:
-    from benchmarks.machine import machine_facts, write_result
+    from benchmarks.results import machine_facts, write_result
 
     if save:
         typer.echo(f"wrote {write_result(name, figures)}", err=True)

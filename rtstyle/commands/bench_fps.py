@@ -58,11 +58,11 @@ def fps(
         _compare(compare, as_json=as_json)
         return
     from benchmarks.choice import choices
-    from benchmarks.sweep import sweep
+    from benchmarks.fps import sweep
     from realtime.live.options import parse_size
 
     if plot is not None:
-        from benchmarks.plot import check_plot
+        from benchmarks.plots import check_plot
 
         check_plot(plot)
     sizes = [parse_size(one) for one in several(size) or ["640x480"]]
@@ -78,15 +78,15 @@ def fps(
 
 
 def _finish(rows: list[dict[str, Any]], *, plot: Path | None, save: bool, as_json: bool) -> None:
-    from benchmarks.machine import machine_facts
-    from benchmarks.table import fps_table, spoken_size
+    from benchmarks.results import machine_facts
+    from benchmarks.tables import fps_table, spoken_size
     from engines.errors import BackendError
 
     alone = rows[0] if len(rows) == 1 else None
     if alone is not None and "reason" in alone:
         raise BackendError(alone["reason"])
     if plot is not None:
-        from benchmarks.plot import plot_rates
+        from benchmarks.plots import plot_rates
 
         plot_rates(rows, machine_facts(), plot)
         _say(f"written: {plot}")

@@ -34,9 +34,9 @@ def quality(
     """
     from dataclasses import asdict
 
-    from benchmarks import sr as bench
-    from benchmarks.judges import best_judges
-    from benchmarks.machine import machine_facts, write_result
+    from benchmarks import upscaling as bench
+    from benchmarks.metrics import best_judges
+    from benchmarks.results import machine_facts, write_result
     from engines.contract import EngineOptions
 
     nets = _nets(scale, paths)

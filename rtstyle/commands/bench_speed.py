@@ -36,16 +36,16 @@ def video(
     from benchmarks.bars import job_bars
     from benchmarks.choice import choices
     from benchmarks.job import video_against_bare
-    from benchmarks.machine import machine_facts
+    from benchmarks.results import machine_facts
 
     if plot is not None:
-        from benchmarks.plot import check_plot
+        from benchmarks.plots import check_plot
 
         check_plot(plot)
     (choice,) = choices(nets=[net], backends=[backend], precisions=[precision], style=style, sr=sr)
     figures = video_against_bare(choice, clip, preset=preset, rounds=rounds, report=_say)
     if plot is not None:
-        from benchmarks.plot import plot_job
+        from benchmarks.plots import plot_job
 
         plot_job(figures, machine_facts(), plot)
         _say(f"written: {plot}")
@@ -74,7 +74,7 @@ def write_figures(name: str, figures: dict[str, Any], text: str, *, save: bool, 
     """Save the figures if they are to be, and print them: `text` for people, or JSON with the machine."""
     import json
 
-    from benchmarks.machine import machine_facts, write_result
+    from benchmarks.results import machine_facts, write_result
 
     if save:
         figures = {**figures, "command": name}

@@ -98,7 +98,7 @@ def test_results_are_written_after_each_step_with_the_machine_whatever_the_steps
 ) -> None:
     gpu = Gpu(name="NVIDIA Wood", capability=(8, 9), memory=8 << 30, driver="13.0")
     monkeypatch.setattr(gpu_check, "find_gpu", lambda: gpu)
-    monkeypatch.setattr("benchmarks.machine.RESULTS", tmp_path)
+    monkeypatch.setattr("benchmarks.results.RESULTS", tmp_path)
     steps = [
         Step(label="one", command=("-c", "print(1)")),
         Step(label="two", command=("-c", "import os; os.abort()")),

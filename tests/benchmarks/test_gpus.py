@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.gpus import GpuMeter, gpu_names
-from benchmarks.machine import machine_facts
+from benchmarks.results import machine_facts
 from realtime.stats import now_ns
 
 _STAND_IN = """#!/bin/sh

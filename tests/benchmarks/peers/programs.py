@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.peers.contract import Job
-from benchmarks.peers.process import PeerProcess
+from benchmarks.peers.launcher import PeerProcess
 
 __all__ = ["IDENTITY", "job_for", "opened", "written"]
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from benchmarks.peers.cores import busy_cores, checked_threads
+from benchmarks.peers.launcher import PeerProcess
 from benchmarks.peers.made_up import write_transformer
-from benchmarks.peers.process import PeerProcess
 from benchmarks.peers.roster import Peer, picked, roster
 from engines.errors import BadInputError
 from realtime.live.pattern import PatternSource

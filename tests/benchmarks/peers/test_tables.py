@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers.tables import peers_tables
-from benchmarks.readme import rendered
+from benchmarks.report import rendered
 from tests.benchmarks.fps_rows import MACHINE
 
 

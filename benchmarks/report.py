@@ -1,6 +1,6 @@
 """The README's figures, written from results/:
 
-    python -m benchmarks.readme
+    python -m benchmarks.report
 
 writes anew what stands between a line `<!-- figures: NAME -->` and the next line `<!-- end -->`; a test fails where
 that differs from the results. The words around the figures are here as well. NAME is one of RENDERERS.
@@ -15,11 +15,11 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks.machine import RESULTS
 from benchmarks.peers.tables import peers_tables
 from benchmarks.readme_quality import stability, steps, styles, upscaling
+from benchmarks.results import RESULTS
 from benchmarks.results_file import latency_of, read_result, rows_of
-from benchmarks.table import spoken_size
+from benchmarks.tables import spoken_size
 from engines.errors import BadInputError, RtStyleError
 
 __all__ = ["README", "RENDERERS", "main", "rendered"]
@@ -50,12 +50,12 @@ def main(
         before = README.read_text(encoding="utf-8")
         after = rendered(before)
     except RtStyleError as error:
-        typer.echo(f"benchmarks.readme: {error}", err=True)
+        typer.echo(f"benchmarks.report: {error}", err=True)
         raise typer.Exit(2) from error
     if before == after:
         typer.echo("README.md says what the results say")
     elif check:
-        typer.echo("README.md and benchmarks/results differ: run python -m benchmarks.readme", err=True)
+        typer.echo("README.md and benchmarks/results differ: run python -m benchmarks.report", err=True)
         raise typer.Exit(1)
     else:
         README.write_text(after, encoding="utf-8")

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.sr import (
+from benchmarks.upscaling import (
     Method,
     Score,
     as_video_leaves_it,
@@ -119,5 +119,5 @@ def test_the_command_refuses_a_net_of_another_scale(sets: Path, tmp_path: Path) 
 
 
 def test_measuring_needs_no_torch() -> None:
-    code = "import sys, benchmarks.sr, rtstyle.commands.bench_quality; sys.exit('torch' in sys.modules)"
+    code = "import sys, benchmarks.upscaling, rtstyle.commands.bench_quality; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

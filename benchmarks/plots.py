@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.bars import PARTS
-from benchmarks.table import spoken_size
+from benchmarks.tables import spoken_size
 from engines.errors import BadInputError, MissingPackageError, OutputError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.judges import Judge
+from benchmarks.metrics import Judge
 from benchmarks.sr_published import PUBLISHED
 from engines.backends import open_engine
 from engines.contract import Engine, EngineOptions, Picture

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.bare import bare_rate
 from benchmarks.choice import choices
-from benchmarks.sweep import sweep
+from benchmarks.fps import sweep
 from engines.errors import BadInputError
 from engines.library import user_folder
 from tests.engines.nets import add_net, identity_net

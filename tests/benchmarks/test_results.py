@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.compare import compared, comparison_table
-from benchmarks.machine import RESULTS
+from benchmarks.results import RESULTS
 from benchmarks.results_file import read_result
 from engines.errors import BadInputError
 from tests.benchmarks.fps_rows import MACHINE, fps_row

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("torch", reason="needs the extra train")
 
-from benchmarks.judges import Judge, best_judges, lpips_judge, vgg_judge
+from benchmarks.metrics import Judge, best_judges, lpips_judge, vgg_judge
 from engines.contract import Picture
 from tests.conftest import shared
 from train.packaged_weights import packaged_convs

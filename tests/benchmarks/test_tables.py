@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from benchmarks.table import fps_table, markdown_table, spoken_steps
+from benchmarks.tables import fps_table, markdown_table, spoken_steps
 from tests.benchmarks.fps_rows import fps_row
 
 

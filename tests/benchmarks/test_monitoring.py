@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from benchmarks.child import watched_run
+from benchmarks.monitoring import watched_run
 from engines.errors import BackendError
 
 _CAM = ["cam", "--net", "fast", "--source", "test-pattern", "--size", "64x48", "--headless", "--frames", "5"]

@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from benchmarks.bare import bare_rate
-from benchmarks.child import Watched, watched_run
 from benchmarks.choice import Choice
 from benchmarks.gpus import GpuMeter
+from benchmarks.monitoring import Watched, watched_run
 from benchmarks.spread import Spread
-from benchmarks.table import spoken_size
+from benchmarks.tables import spoken_size
 from engines.errors import BackendError, MissingPackageError
 from realtime.live.options import CamOptions
 
