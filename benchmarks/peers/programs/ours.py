@@ -13,7 +13,7 @@ from rtstyle.stylizer import Stylizer
 from rtstyle.upscaler import Upscaler
 
 if TYPE_CHECKING:
-    from benchmarks.peers.contract import Frame, Job, Program, Sink
+    from benchmarks.peers.runner import Frame, Job, Program, Sink
 
 __all__ = ["open_program"]
 

@@ -76,12 +76,12 @@ def test_what_was_compiled_on_the_gpu_is_kept_and_taken_again(net: NetFile, tmp_
 def test_the_benchmark_for_gpus_measures_rates_and_stages(
     net: NetFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from benchmarks import gpu_step
+    from benchmarks import gpu_check
 
     runtime, _ = cpu_runtime("tensorrt-rtx", net, pytest.importorskip("tensorrt_rtx"))
     monkeypatch.setattr(opener, "load_runtime", lambda _: runtime)
-    monkeypatch.setattr(gpu_step, "_FRAMES_S", 0.05)
-    row = gpu_step.rates("tensorrt-rtx", "fast", SIZE, tmp_path)
+    monkeypatch.setattr(gpu_check, "_FRAMES_S", 0.05)
+    row = gpu_check.rates("tensorrt-rtx", "fast", SIZE, tmp_path)
     assert row["second_start_s"] > 0
     for depth in (1, 2, 3):
         assert row[f"depth_{depth}"]["fps"] > 0
