@@ -188,12 +188,12 @@ def run_step(
     done: dict[str, Any] = {"label": step.label, "seconds": 0.0}
     if limit_s < shortest_s:
         return {**done, "failure": "no time was left for it"}
-    with tempfile.TemporaryFile("w+") as told, tempfile.TemporaryFile("w+") as complaints:
+    with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr:
         try:
             process = subprocess.run(  # noqa: S603 (our own commands)
                 [sys.executable, *step.command],
-                stdout=told,
-                stderr=complaints,
+                stdout=stdout,
+                stderr=stderr,
                 env=environment,
                 check=False,
                 timeout=limit_s,
@@ -203,9 +203,9 @@ def run_step(
             code = None
         except OSError as error:
             return {**done, "failure": f"cannot be started: {error}"}
-        for file in (told, complaints):
+        for file in (stdout, stderr):
             file.seek(0)
-        output, errors = told.read(), complaints.read()
+        output, errors = stdout.read(), stderr.read()
     done["seconds"] = round(time.monotonic() - began, 1)
     if step.lines:
         done["end"] = output.splitlines()[-step.lines :]

@@ -56,9 +56,9 @@ def run_rtstyle(
     """
     command = [sys.executable, "-m", "rtstyle", *arguments, "--json"]
     rapl, energy, peak_mb = Rapl(), [], None
-    with tempfile.TemporaryFile("w+") as told, tempfile.TemporaryFile("w+") as complaints:
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
         began_ns = now_ns()
-        with subprocess.Popen(command, stdout=told, stderr=complaints) as process:  # noqa: S603 (our own command)
+        with subprocess.Popen(command, stdout=output, stderr=errors) as process:  # noqa: S603 (our own command)
             while True:
                 peak_mb = _peak_mb(process.pid) or peak_mb
                 energy.append((now_ns(), rapl.joules()))
@@ -71,8 +71,8 @@ def run_rtstyle(
                     pass
         ended_ns = now_ns()
         if process.returncode:
-            raise BackendError(_failure(arguments[0], process.returncode, _text(complaints)))
-        summary: dict[str, Any] = json.loads(_text(told))
+            raise BackendError(_failure(arguments[0], process.returncode, _text(errors)))
+        summary: dict[str, Any] = json.loads(_text(output))
     summary.pop("output", None)  # a temporary file
     worked_from_ns = ended_ns - round(summary["seconds"] * 1e9)
     return WatchedRun(
@@ -85,9 +85,10 @@ def run_rtstyle(
 
 
 def memory_over_frames(frames: int = 20_000, *, early: int = 1000, size: str = "64x48") -> dict[str, object]:
-    """Megabytes after about `early` frames and after `frames`, at a small size so that it takes minutes. Linux only.
+    """Megabytes of `rtstyle cam` after about `early` frames and after `frames`: an installation runs for weeks.
 
-    The frames are counted by time: the run's own rate says when `early` had passed.
+    At a small size, so that it takes minutes. Linux only. The frames are counted by time: the run's own rate says
+    when `early` had passed.
     """
     samples: list[tuple[float, float]] = []
 
@@ -146,8 +147,8 @@ def _watts(energy: list[tuple[int, float | None]]) -> float | None:
     return None if first is None or last is None else round((last - first) * 1e9 / (end_ns - begin_ns), 1)
 
 
-def _failure(command: str, code: int, complaints: str) -> str:
-    lines = [line.removeprefix("rtstyle: ") for line in complaints.splitlines() if line.strip()]
+def _failure(command: str, code: int, errors: str) -> str:
+    lines = [line.removeprefix("rtstyle: ") for line in errors.splitlines() if line.strip()]
     return f"rtstyle {command} failed: {lines[-1] if lines else f'exit code {code}'}"
 
 
@@ -157,9 +158,10 @@ def _text(file: IO[str]) -> str:
 
 
 class Rapl:
-    """Counters of all processor packages (Running Average Power Limit; AMD's have the same names as Intel's).
+    """The processors' own energy counters, where they can be read: Linux on x86, and mostly only for root.
 
-    The zones inside a package and the whole platform's zone are left out: they count the same energy again.
+    Those of all packages together (Running Average Power Limit; AMD's have the same names as Intel's). The zones
+    inside a package and the whole platform's zone are left out: they count the same energy again.
     """
 
     def __init__(self, folder: Path = _POWERCAP) -> None:
@@ -197,7 +199,10 @@ def _read_int(path: Path) -> int:
 
 
 class GpuMeter:
-    """Samples power and clocks five times a second, in a thread, while it is open."""
+    """Samples power and clocks five times a second, in a thread, while it is open.
+
+    It asks nvidia-smi, which comes with the driver: without it there are no readings.
+    """
 
     def __init__(self) -> None:
         self._samples: list[tuple[int, str, dict[str, float]]] = []

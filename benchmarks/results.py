@@ -72,7 +72,7 @@ def machine_facts() -> dict[str, object]:
 
 
 def gpu_names() -> list[str]:
-    """Name and driver of each GPU."""
+    """Name and driver of each GPU, from nvidia-smi; none without it."""
     try:
         done = subprocess.run(
             ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"],  # noqa: S607 (on the PATH)

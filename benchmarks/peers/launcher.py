@@ -113,23 +113,23 @@ class PeerProcess:
     """Starts the program and waits until it has painted a frame. Raises BackendError, as `run` does.
 
     here: it is part of this Python's packages, rtstyle among them; else `python` is an environment of its own.
-    `ready` is what the runner told: about, ways, versions. Use it in a `with` block.
+    `ready` is the runner's first answer: about, ways, versions. Use it in a `with` block.
     """
 
     def __init__(self, python: Path, job: Job, *, here: bool, open_s: float = _OPEN_S) -> None:
-        self._complaints = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (`close` closes it)
+        self._stderr = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (`close` closes it)
         command = [str(python), *([] if here else ["-I"]), str(_RUNNER), json.dumps(job)]
         try:
             self._process = subprocess.Popen(  # noqa: S603 (our own script, a Python that we chose)
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=self._complaints,
+                stderr=self._stderr,
                 env=_thread_settings(job["threads"], here=here),
                 encoding="utf-8",
             )
         except OSError as error:
-            self._complaints.close()
+            self._stderr.close()
             raise BackendError(f"{python} cannot be started: {error.strerror or error}") from error
         try:
             self.ready: dict[str, Any] = self._answer("ready", open_s)
@@ -154,7 +154,7 @@ class PeerProcess:
             assert pipe is not None
             with contextlib.suppress(OSError):  # what was written last found no reader
                 pipe.close()
-        self._complaints.close()
+        self._stderr.close()
 
     def __enter__(self) -> Self:
         return self
@@ -172,17 +172,17 @@ class PeerProcess:
             raise BackendError(f"it took longer than {timeout_s:.0f} s")
         if not line:
             raise BackendError(self._end())
-        told: dict[str, Any] = json.loads(line)
-        if "failed" in told:
-            raise BackendError(told["failed"])
-        answer: dict[str, Any] = told[word]
+        message: dict[str, Any] = json.loads(line)
+        if "failed" in message:
+            raise BackendError(message["failed"])
+        answer: dict[str, Any] = message[word]
         return answer
 
     def _end(self) -> str:
         """How it ended, with the last thing that it said."""
         code = self._process.wait()
-        self._complaints.seek(0)
-        said = [line.strip() for line in self._complaints if line.strip()]
+        self._stderr.seek(0)
+        said = [line.strip() for line in self._stderr if line.strip()]
         how = f"it was ended by signal {-code}" if code < 0 else f"it ended with exit code {code}"
         return f"{how}: {said[-1]}" if said else how
 

@@ -165,7 +165,7 @@ def _other_upscalers() -> list[Peer]:
 
 
 def write_transformer(folder: Path) -> None:
-    """transformer.npz and transformer.onnx, with the same weights."""
+    """The net of pytorch/examples with random weights: transformer.npz, and transformer.onnx with the same."""
     weights = random_weights()
     np.savez(folder / "transformer.npz", **weights)  # type: ignore[arg-type]  # its stubs take the names for options
     onnx.save(graph_from_arrays(weights, blocks=_BLOCKS), str(folder / "transformer.onnx"))

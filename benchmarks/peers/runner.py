@@ -60,7 +60,7 @@ class Job(TypedDict):
     picture: str
     """.npy file to write the first picture to, RGB."""
     packages: Sequence[str]
-    """Whose versions are to be told."""
+    """Whose versions are reported."""
     settings: dict[str, Any]
     """For the program."""
 

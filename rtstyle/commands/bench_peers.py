@@ -80,7 +80,7 @@ def peers(
     with tempfile.TemporaryDirectory(prefix="rtstyle-peers-") as folder:
         work = Path(folder)
         chosen = selected(roster(work, nets=several([net]), backend=backend), several([only] if only else None))
-        busy = _told_if_busy()
+        busy = _warned_if_busy()
         rows = _measured(chosen, plan, work=work, refresh=refresh)
         if pictures is not None:
             _keep_pictures(work, chosen, pictures)
@@ -111,7 +111,7 @@ def _measured(chosen: list[Peer], plan: Plan, *, work: Path, refresh: bool) -> l
     return measure_peers(chosen, plan, python=Path(sys.executable), environment=environment, work=work, report=say)
 
 
-def _told_if_busy() -> float | None:
+def _warned_if_busy() -> float | None:
     from benchmarks.peers.launcher import NEARLY_IDLE, busy_cores
 
     busy = busy_cores()
