@@ -10,8 +10,7 @@ import numpy as np
 from benchmarks.choice import Choice
 from engines.backends import cache_folder
 from engines.contract import EngineOptions
-from realtime.chain import open_painter
-from realtime.recipe import joined
+from realtime.pipeline import joined, open_pipeline
 from realtime.stats import Timings, now_ns
 
 __all__ = ["WARM_UP", "bare_rate"]
@@ -26,17 +25,17 @@ def bare_rate(choice: Choice, size: tuple[int, int], *, frames: int, warm_up: in
     As many frames are in flight as it takes. Returns `fps`, `frame_ms` (percentiles of the time from one result to the
     next), backend, device and precision. Raises what `open_engine` raises.
     """
-    chosen = choice.recipe
+    chosen = choice.pipeline
     picture = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)
     pictures = itertools.cycle((picture, 255 - picture))  # one like the last would not be painted
     options = EngineOptions(cache=cache_folder(), precision=choice.precision)
     between = Timings()
-    with open_painter(chosen.net, chosen.upscaler, size, backend=choice.backend, options=options) as painter:
+    with open_pipeline(chosen, size, backend=choice.backend, options=options) as painter:
         for _ in range(painter.depth - 1):
-            painter.submit(next(pictures), chosen.treatment)
+            painter.submit(next(pictures), chosen.params)
         began = last = now_ns()
         for number in range(warm_up + frames):
-            painter.submit(next(pictures), chosen.treatment)
+            painter.submit(next(pictures), chosen.params)
             painter.collect()
             now = now_ns()
             if number < warm_up:

@@ -10,7 +10,8 @@ from engines.backends import AUTO, BACKENDS
 from engines.contract import EngineOptions
 from engines.errors import BadInputError
 from engines.names import nearest
-from realtime.recipe import Recipe, recipe
+from realtime.pipeline import ResolvedPipeline, resolve
+from realtime.user_options import StyleOptions
 
 __all__ = ["Choice", "choices"]
 
@@ -19,7 +20,7 @@ __all__ = ["Choice", "choices"]
 class Choice:
     """Everything but the size of the frames."""
 
-    recipe: Recipe
+    pipeline: ResolvedPipeline
     backend: str = AUTO
     precision: str | None = None
     """One of PRECISIONS; None: the backend's choice."""
@@ -29,14 +30,13 @@ class Choice:
     @property
     def net(self) -> str:
         """`fast`, or `fast then sr2-perceptual`."""
-        nets = (self.recipe.net, self.recipe.upscaler)
-        return " then ".join(net.spec.name for net in nets if net is not None)
+        return " then ".join(net.spec.name for net in self.pipeline.nets)
 
     def told(self) -> list[str]:
         """Options of `rtstyle cam` and `rtstyle video` that ask for it."""
-        look, told = self.recipe.look, ["--backend", self.backend]
-        if look is not None:
-            told += ["--style", look.label, "--net", str(look.net.path or look.net.spec.name)]
+        style, told = self.pipeline.style, ["--backend", self.backend]
+        if style is not None:
+            told += ["--style", style.label, "--net", str(style.net.path or style.net.spec.name)]
         if self.sr is not None:
             told += ["--sr", str(self.sr)]
         return told if self.precision is None else [*told, "--precision", self.precision]
@@ -59,8 +59,8 @@ def choices(
             raise BadInputError(f"no backend is called {backend!r}{nearest(backend, [AUTO, *BACKENDS])}")
     for precision in precisions:
         EngineOptions(precision=precision)
-    recipes = [recipe(style, net=net, sr=sr) for net in nets]
+    pipelines = [resolve(StyleOptions(style=style, net=net, sr=sr)) for net in nets]
     return [
-        Choice(recipe=chosen, backend=backend, precision=precision, sr=sr)
-        for chosen, backend, precision in itertools.product(recipes, backends, precisions)
+        Choice(pipeline=chosen, backend=backend, precision=precision, sr=sr)
+        for chosen, backend, precision in itertools.product(pipelines, backends, precisions)
     ]

@@ -31,7 +31,7 @@ def video_against_bare(
         target = Path(folder) / "painted.mp4"
         command = ["video", str(clip), str(target), "--force", "--preset", preset, *choice.told()]
         first = watched_run(command).summary
-        scale = choice.recipe.scale
+        scale = choice.pipeline.scale
         size = (first["size"][0] // scale, first["size"][1] // scale)
         frames = min(first["frames"], _MOST_BARE_FRAMES)
         for turn in range(rounds):

@@ -75,10 +75,10 @@ class _Row:
         return f"{name}: bare {self._bare[-1]['fps']:.1f}, cam {self._cam[-1].summary['fps']:.1f} frames/s"
 
     def figures(self, frames: int, rounds: int, warm_up: int) -> dict[str, Any]:
-        choice, look = self._choice, self._choice.recipe.look
+        choice, style = self._choice, self._choice.pipeline.style
         facts = {
             "net": choice.net,
-            "style": None if look is None else look.label,
+            "style": None if style is None else style.label,
             "size": list(self._size),
             "asked": {"backend": choice.backend, "precision": choice.precision},
         }

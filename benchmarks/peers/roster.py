@@ -10,7 +10,8 @@ from typing import Any
 
 from engines.errors import BadInputError
 from engines.names import nearest
-from realtime.recipe import recipe
+from realtime.pipeline import resolve
+from realtime.user_options import StyleOptions
 
 __all__ = ["PROGRAMS", "Peer", "SCALE", "picked", "roster"]
 
@@ -51,7 +52,7 @@ def roster(made: Path, *, nets: Sequence[str], backend: str) -> list[Peer]:
     """
     if not nets:
         raise BadInputError("expected a net of ours that paints, such as fast")
-    names = [recipe(net=net).net.spec.name for net in nets]
+    names = [resolve(StyleOptions(net=net)).net.spec.name for net in nets]
     ours = PROGRAMS / "ours.py"
     versions = ("rtstyle", backend, "numpy")
     painters = [

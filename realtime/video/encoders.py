@@ -9,6 +9,7 @@ import av
 
 from engines.errors import BadInputError, OutputError
 from engines.names import nearest
+from realtime.user_options import LARGEST_SIDE
 
 __all__ = ["AUTO_CODEC", "CODECS", "CONTAINERS", "Encoder", "check_size", "choose_encoder", "pixel_format_for"]
 
@@ -21,7 +22,6 @@ AUTO_CODEC = "auto"
 _X26X = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo")
 _QSV = _X26X[2:9]
 _NVENC = tuple(f"p{n}" for n in range(1, 8))
-_LARGEST_SIDE = 16384
 _MOST_MACROBLOCKS = 139_264
 """Of 16x16 pixels: the largest picture of the highest level that players know of, 6.2 or 6.3,
 which is 8192x4352 in all four codecs."""
@@ -190,11 +190,11 @@ def choose_encoder(codec: str | None, muxer: str) -> Encoder:
 def check_size(encoder: Encoder, size: tuple[int, int]) -> None:
     """Raise BadInputError for a (width, height) that is more than the codec allows."""
     width, height = size
-    highest = _AV1_HEIGHT if encoder.family == "av1" else _LARGEST_SIDE
+    highest = _AV1_HEIGHT if encoder.family == "av1" else LARGEST_SIDE
     too_many = -(-width // 16) * -(-height // 16) > _MOST_MACROBLOCKS
-    if width > _LARGEST_SIDE or height > highest or too_many:
+    if width > LARGEST_SIDE or height > highest or too_many:
         raise BadInputError(
-            f"{encoder.family} allows pictures of up to {_LARGEST_SIDE}x{highest} and 35.6 million pixels, the result "
+            f"{encoder.family} allows pictures of up to {LARGEST_SIDE}x{highest} and 35.6 million pixels, the result "
             f"would have {width}x{height}: make it smaller with --size or a lower --sr"
         )
 

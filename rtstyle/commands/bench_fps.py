@@ -59,7 +59,7 @@ def fps(
         return
     from benchmarks.choice import choices
     from benchmarks.sweep import sweep
-    from realtime.live.options import parse_size
+    from realtime.user_options import parse_size
 
     if plot is not None:
         from benchmarks.plot import check_plot

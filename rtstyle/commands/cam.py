@@ -96,17 +96,13 @@ def cam(
         _list(as_json)
         return
 
-    from realtime.live.options import CamOptions, parse_size
+    from realtime.live.options import CamOptions
     from realtime.live.session import run_camera
+    from realtime.user_options import StyleOptions, parse_size
 
     options = CamOptions(
         source=source,
-        style=style,
-        net=net,
-        strength=strength,
-        keep_colors=keep_colors,
-        sr=sr,
-        sr_mode=sr_mode,
+        styling=StyleOptions(style=style, net=net, strength=strength, keep_colors=keep_colors, sr=sr, sr_mode=sr_mode),
         size=None if size is None else parse_size(size),
         fps=fps,
         loop=loop,

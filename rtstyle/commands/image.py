@@ -82,7 +82,8 @@ def image(
     from realtime.pictures.photo import parse_box
     from realtime.pictures.plan import plan
     from realtime.pictures.writing import check_quality, parse_format
-    from realtime.recipe import recipe
+    from realtime.pipeline import resolve
+    from realtime.user_options import StyleOptions
 
     *inputs, out = paths
     chosen = None if file_format is None else parse_format(file_format)
@@ -90,7 +91,9 @@ def image(
     _check_ends(inputs, out, as_json=as_json)
     options = BatchOptions(box=None if size is None else parse_box(size), quality=quality, overwrite=force)
     tasks = plan(inputs, out, recursive=recursive, file_format=chosen)
-    found = recipe(style, net=net, strength=strength, keep_colors=keep_colors, sr=sr, sr_mode=sr_mode)
+    found = resolve(
+        StyleOptions(style=style, net=net, strength=strength, keep_colors=keep_colors, sr=sr, sr_mode=sr_mode)
+    )
     with _steps() as progress:
         painter = PictureChain(found, backend=backend, tile=tile, notice=_say, progress=progress)
         _run(tasks, painter, options, as_json=as_json)
@@ -147,7 +150,7 @@ def _run(tasks: list[Task], painter: PictureChain, options: BatchOptions, *, as_
 def _facts(summary: BatchSummary, painter: PictureChain) -> dict[str, Any]:
     import dataclasses
 
-    from realtime.recipe import joined
+    from realtime.pipeline import joined
 
     specs = painter.specs
     return {

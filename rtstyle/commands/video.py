@@ -76,17 +76,18 @@ def video(
     from engines.backends import cache_folder
     from engines.contract import EngineOptions
     from engines.errors import SourceError
-    from realtime.recipe import recipe
+    from realtime.pipeline import resolve
+    from realtime.user_options import StyleOptions, parse_size
     from realtime.video.job import stylize_video_file
-    from realtime.video.options import VideoJob, parse_size, parse_time
+    from realtime.video.options import VideoJob, parse_time
 
-    found = recipe(style, net=net, strength=strength, keep_colors=keep_colors, sr=sr, sr_mode=sr_mode)
+    found = resolve(
+        StyleOptions(style=style, net=net, strength=strength, keep_colors=keep_colors, sr=sr, sr_mode=sr_mode)
+    )
     job = VideoJob(
         source=Path(source),
         target=Path(target),
-        net=found.net,
-        treatment=found.treatment,
-        upscaler=found.upscaler,
+        pipeline=found,
         start_s=None if start is None else parse_time(start),
         end_s=None if end is None else parse_time(end),
         size=None if size is None else parse_size(size),
