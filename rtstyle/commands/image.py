@@ -8,16 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from rtstyle.commands.options import (
-    BackendOption,
-    JsonOption,
-    KeepColorsOption,
-    NetOption,
-    SrModeOption,
-    SrOption,
-    StrengthOption,
-    StyleOption,
-)
+from realtime.user_options import StyleOptions
+from rtstyle.commands.options import BackendOption, JsonOption, takes_style_options
 
 if TYPE_CHECKING:
     from realtime.pictures.batch import BatchOptions, BatchSummary, Painted
@@ -30,6 +22,7 @@ _INTERRUPTED = 130
 _FAILED = 2
 
 
+@takes_style_options
 def image(
     *,
     paths: Annotated[
@@ -39,12 +32,7 @@ def image(
             help="Pictures or folders, and where they go: a file for one, a folder for many; - is stdin or stdout.",
         ),
     ],
-    style: StyleOption = None,
-    net: NetOption = None,
-    strength: StrengthOption = 1.0,
-    keep_colors: KeepColorsOption = False,
-    sr: SrOption = None,
-    sr_mode: SrModeOption = None,
+    styling: StyleOptions,
     size: Annotated[
         Optional[str],  # noqa: UP045 (typer reads it at run time)
         typer.Option("--size", help="Scale pictures first to fit into WIDTHxHEIGHT, or a square of one number."),
@@ -83,7 +71,6 @@ def image(
     from realtime.pictures.plan import plan
     from realtime.pictures.writing import check_quality, parse_format
     from realtime.pipeline import resolve
-    from realtime.user_options import StyleOptions
 
     *inputs, out = paths
     chosen = None if file_format is None else parse_format(file_format)
@@ -91,9 +78,7 @@ def image(
     _check_ends(inputs, out, as_json=as_json)
     options = BatchOptions(box=None if size is None else parse_box(size), quality=quality, overwrite=force)
     tasks = plan(inputs, out, recursive=recursive, file_format=chosen)
-    found = resolve(
-        StyleOptions(style=style, net=net, strength=strength, keep_colors=keep_colors, sr=sr, sr_mode=sr_mode)
-    )
+    found = resolve(styling)
     with _steps() as progress:
         painter = PictureChain(found, backend=backend, tile=tile, notice=_say, progress=progress)
         _run(tasks, painter, options, as_json=as_json)
