@@ -122,13 +122,15 @@ def resolve_all(
 
 def _check_nothing_to_mix(options: StyleOptions) -> None:
     given = {
-        "--net": options.net not in (None, AUTO_NET),
-        "--strength": options.strength != 1,
-        "--keep-colors": options.keep_colors,
+        "net": options.net not in (None, AUTO_NET),
+        "strength": options.strength != 1,
+        "keep_colors": options.keep_colors,
     }
     named = [name for name, is_given in given.items() if is_given]
     if named:
-        raise BadInputError(f"{named[0]} is for painting, and --sr alone only enlarges: add --style, or leave it out")
+        raise BadInputError(
+            f"`{named[0]}` is for painting, and `sr` alone only enlarges", hint="add `style`, or leave it out"
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -50,7 +50,7 @@ class StyleOptions:
             raise BadInputError(f"strength is 0 to 1, got {self.strength}")
         if self.sr is None and self.sr_mode is not None:
             raise BadInputError(
-                f"the mode {self.sr_mode!r} is that of an upscaler: say with --sr how much to enlarge, too"
+                f"the mode {self.sr_mode!r} is that of an upscaler", hint="say with `sr` how much to enlarge, too"
             )
 
 
@@ -64,7 +64,7 @@ def style_options(style: str | StyleOptions | None, **others: Any) -> StyleOptio
     defaults = vars(StyleOptions())
     given = [name for name, value in others.items() if value not in (defaults[name], "auto")]
     if given:
-        raise BadInputError(f"{given[0]} is given beside StyleOptions: put it into them")
+        raise BadInputError(f"`{given[0]}` is given beside StyleOptions", hint="put it into them")
     return style
 
 

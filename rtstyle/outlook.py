@@ -72,5 +72,5 @@ def outlook(size: tuple[int, int], *, measure: bool, notice: Callable[[str], Non
         else:
             reason = "its engine is built for the GPU at the first use, and can be timed then"
     except RtStyleError as error:
-        reason = str(error)
+        reason = f"{error}: {error.hint}" if error.hint else str(error)
     return Outlook(size=size, choice=choice, reason="" if choice is not None else reason)

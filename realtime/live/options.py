@@ -63,4 +63,4 @@ class CamOptions:
         if self.seconds is not None and not self.seconds > 0:
             raise BadInputError(f"the number of seconds is above 0, got {self.seconds}")
         if self.force and self.record is None:
-            raise BadInputError("force lets a recording replace a file: name the file with --record")
+            raise BadInputError("force lets a recording replace a file", hint="name the file with `record`")

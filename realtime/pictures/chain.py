@@ -58,8 +58,8 @@ class PictureChain:
         height, width = (side * self.scale for side in frame.shape[:2])
         if self.scale > 1 and width * height > MOST_PIXELS:
             raise BadInputError(
-                f"the result would have {width}x{height}, expected at most {MOST_PIXELS // 1_000_000} million pixels: "
-                "make it smaller with --size or a lower --sr"
+                f"the result would have {width}x{height}, expected at most {MOST_PIXELS // 1_000_000} million pixels",
+                hint="make it smaller with `size` or a lower `sr`",
             )
         for painter in self._painters:
             frame = painter.paint(frame)

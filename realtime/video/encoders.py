@@ -59,7 +59,7 @@ class Encoder:
         """FFmpeg's options for a quality and a preset. Raises BadInputError for ones that this encoder has not."""
         crf = self.crf if crf is None else crf
         if not self.best_crf <= crf <= self.highest_crf:
-            raise BadInputError(f"--crf for {self.name} is {self.best_crf} (best) to {self.highest_crf}, got {crf}")
+            raise BadInputError(f"`crf` for {self.name} is {self.best_crf} (best) to {self.highest_crf}, got {crf}")
         options = {**self.fixed, self.quality: str(crf)}
         preset = preset or self.preset
         if preset is not None:
@@ -177,13 +177,13 @@ def choose_encoder(codec: str | None, muxer: str) -> Encoder:
     fitting = _FITTING.get(muxer)
     if fitting is not None and encoder.family not in fitting:
         raise BadInputError(
-            f"a {muxer} file takes {' or '.join(fitting)}, got --codec {codec}: use .mkv or another codec"
+            f"a {muxer} file takes {' or '.join(fitting)}, got `codec` {codec}", hint="use .mkv or another codec"
         )
     try:
         av.Codec(encoder.name, "w")
     except ValueError as error:
         need = f", it needs {encoder.device}" if encoder.device else ""
-        raise OutputError(f"{encoder.name} is not in this machine's FFmpeg{need}: try --codec h264") from error
+        raise OutputError(f"{encoder.name} is not in this machine's FFmpeg{need}", hint="try `codec` h264") from error
     return encoder
 
 
@@ -195,7 +195,8 @@ def check_size(encoder: Encoder, size: tuple[int, int]) -> None:
     if width > LARGEST_SIDE or height > highest or too_many:
         raise BadInputError(
             f"{encoder.family} allows pictures of up to {LARGEST_SIDE}x{highest} and 35.6 million pixels, the result "
-            f"would have {width}x{height}: make it smaller with --size or a lower --sr"
+            f"would have {width}x{height}",
+            hint="make it smaller with `size` or a lower `sr`",
         )
 
 
@@ -214,8 +215,8 @@ def pixel_format_for(encoder: Encoder, source_format: str, size: tuple[int, int]
     if wanted != "yuv444p" and (odd_width or (odd_height and wanted != "yuv422p")):
         if "yuv444p" not in encoder.pixel_formats:
             raise BadInputError(
-                f"{encoder.name} needs even sizes, got {size[0]}x{size[1]}: "
-                f"try --size {size[0] // 2 * 2}x{size[1] // 2 * 2}"
+                f"{encoder.name} needs even sizes, got {size[0]}x{size[1]}",
+                hint=f"try `size` {size[0] // 2 * 2}x{size[1] // 2 * 2}",
             )
         return "yuv444p"
     return wanted

@@ -49,7 +49,7 @@ class VideoJob:
         check_decoder(self.decoder)
         if self.codec == AUTO_CODEC and self.preset is not None:
             raise BadInputError(
-                f"a preset is an encoder's own word, got {self.preset!r}: name the encoder with --codec"
+                f"a preset is an encoder's own word, got {self.preset!r}", hint="name the encoder with `codec`"
             )
         for name, value in (("start", self.start_s), ("end", self.end_s)):
             if value is not None and value < 0:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from realtime.user_options import StyleOptions
-from rtstyle.commands.options import BackendOption, JsonOption, takes_style_options
+from rtstyle.commands.options import BackendOption, JsonOption, spoken, takes_style_options
 
 if TYPE_CHECKING:
+    from engines.errors import RtStyleError
     from realtime.pictures.batch import BatchOptions, BatchSummary, Painted
     from realtime.pictures.chain import PictureChain
     from realtime.pictures.plan import Task
@@ -114,7 +115,9 @@ def _run(tasks: list[Task], painter: PictureChain, options: BatchOptions, *, as_
     alone = len(tasks) == 1
     try:
         with painter:
-            summary = paint_batch(tasks, painter, options, notice=_say, failed=_ignore if alone else _say, done=done)
+            summary = paint_batch(
+                tasks, painter, options, notice=_say, failed=_ignore if alone else _say_error, done=done
+            )
             facts = _facts(summary, painter)
     except KeyboardInterrupt:
         _say("interrupted: what was painted so far is complete")
@@ -146,7 +149,7 @@ def _facts(summary: BatchSummary, painter: PictureChain) -> dict[str, Any]:
         "backend": joined(specs, "backend") or None,
         "precision": joined(specs, "precision") or None,
         "pictures": [dataclasses.asdict(painted) for painted in summary.painted],
-        "failures": [{"source": failure.source, "error": str(failure.error)} for failure in summary.failed],
+        "failures": [{"source": failure.source, "error": spoken(failure.error)} for failure in summary.failed],
     }
 
 
@@ -154,7 +157,11 @@ def _say(text: str) -> None:
     typer.echo(f"rtstyle: {text}", err=True)
 
 
-def _ignore(text: str) -> None:
+def _say_error(error: RtStyleError) -> None:
+    _say(spoken(error))
+
+
+def _ignore(error: RtStyleError) -> None:
     """A single picture's failure is said when the command ends."""
 
 

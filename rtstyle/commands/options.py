@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import fields
 from functools import wraps
@@ -15,6 +16,7 @@ from typing import Annotated, Any, Optional, get_type_hints
 
 import typer
 
+from engines.errors import RtStyleError
 from realtime.user_options import StyleOptions
 
 # ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
@@ -27,8 +29,13 @@ __all__ = [
     "SrOption",
     "StyleOption",
     "several",
+    "spoken",
     "takes_style_options",
 ]
+
+
+_FLAGS = {"overwrite": "--force", "file_format": "--format"}
+"""Flags that are not called like what they set."""
 
 
 def _style_option(name: str) -> Any:
@@ -88,3 +95,9 @@ def several(values: list[str] | None) -> list[str]:
     for value in values or []:
         found += [value] if Path(value).is_file() else [part.strip() for part in value.split(",") if part.strip()]
     return list(dict.fromkeys(found))
+
+
+def spoken(error: RtStyleError) -> str:
+    """The message and the hint of an error in one line, the options in them as flags."""
+    text = f"{error}: {error.hint}" if error.hint else str(error)
+    return re.sub(r"`([a-z_]+)`", lambda found: _FLAGS.get(found[1], f"--{found[1].replace('_', '-')}"), text)

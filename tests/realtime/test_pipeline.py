@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from engines.library import Library
 from engines.net_file import NetFile, NetSpec
 from realtime.pipeline import Pipeline, ResolvedPipeline, StyleParams, mix, open_pipeline, resolve
 from realtime.user_options import StyleOptions
+from rtstyle.commands.options import spoken
 from tests.engines.nets import add_net, add_style, identity_net, tint_net, vector
 
 
@@ -67,9 +69,10 @@ def test_the_default_style_is_painted_where_painting_is_what_is_asked_for(librar
 def test_what_would_have_no_effect_or_is_not_there_is_refused_in_one_line(
     library: Library, asked: dict[str, Any], text: str
 ) -> None:
-    with pytest.raises(BadInputError, match=text) as caught:
+    with pytest.raises(BadInputError) as caught:
         resolve(StyleOptions(**asked), library=library)
-    assert "\n" not in str(caught.value)
+    assert re.search(text, spoken(caught.value))
+    assert "\n" not in spoken(caught.value)
 
 
 _RNG = np.random.default_rng(0)

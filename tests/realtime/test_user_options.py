@@ -44,5 +44,5 @@ def test_style_options_are_taken_whole_or_made_of_their_parts_but_not_both() -> 
     whole = StyleOptions(style="udnie", strength=0.5)
     assert style_options("udnie", strength=0.5) == whole
     assert style_options(whole, net="auto", strength=1.0, sr=None) is whole
-    with pytest.raises(BadInputError, match="strength is given beside StyleOptions"):
+    with pytest.raises(BadInputError, match="`strength` is given beside StyleOptions"):
         style_options(whole, strength=0.5)

@@ -25,7 +25,7 @@ def _paint(net: NetFile, params: StyleParams, folder: Path, out: Path, said: lis
             painter,
             BatchOptions(),
             notice=said.append,
-            failed=said.append,
+            failed=lambda error: said.append(str(error)),
             done=lambda painted: said.append(painted.target),
         )
 
