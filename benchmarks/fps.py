@@ -22,10 +22,10 @@ from engines.backends import AUTO, BACKENDS, cache_folder
 from engines.contract import EngineOptions
 from engines.errors import BackendError, BadInputError, MissingPackageError
 from engines.names import nearest
-from realtime.chain import open_painter
 from realtime.live.options import CamOptions
-from realtime.recipe import Recipe, joined, recipe
+from realtime.pipeline import ResolvedPipeline, joined, open_pipeline, resolve
 from realtime.stats import Timings, now_ns
+from realtime.user_options import StyleOptions
 
 __all__ = ["Combination", "WARM_UP", "combinations", "engine_rate", "sweep", "video_against_engine"]
 
@@ -38,7 +38,7 @@ _MOST_BARE_FRAMES = 300
 class Combination:
     """Nets on a backend in a precision, as a user would ask for them: all that is measured but the size of frames."""
 
-    pipeline: Recipe
+    pipeline: ResolvedPipeline
     backend: str = AUTO
     precision: str | None = None
     """One of PRECISIONS; None: the backend's choice."""
@@ -48,14 +48,13 @@ class Combination:
     @property
     def net(self) -> str:
         """`fast`, or `fast then sr2-perceptual`."""
-        nets = (self.pipeline.net, self.pipeline.upscaler)
-        return " then ".join(net.spec.name for net in nets if net is not None)
+        return " then ".join(net.spec.name for net in self.pipeline.nets)
 
     def arguments(self) -> list[str]:
         """Options of `rtstyle cam` and `rtstyle video` that ask for it."""
-        look, options = self.pipeline.look, ["--backend", self.backend]
-        if look is not None:
-            options += ["--style", look.label, "--net", str(look.net.path or look.net.spec.name)]
+        style, options = self.pipeline.style, ["--backend", self.backend]
+        if style is not None:
+            options += ["--style", style.label, "--net", str(style.net.path or style.net.spec.name)]
         if self.sr is not None:
             options += ["--sr", str(self.sr)]
         return options if self.precision is None else [*options, "--precision", self.precision]
@@ -78,7 +77,7 @@ def combinations(
             raise BadInputError(f"no backend is called {backend!r}{nearest(backend, [AUTO, *BACKENDS])}")
     for precision in precisions:
         EngineOptions(precision=precision)
-    pipelines = [recipe(style, net=net, sr=sr) for net in nets]
+    pipelines = [resolve(StyleOptions(style=style, net=net, sr=sr)) for net in nets]
     return [
         Combination(pipeline=pipeline, backend=backend, precision=precision, sr=sr)
         for pipeline, backend, precision in itertools.product(pipelines, backends, precisions)
@@ -98,12 +97,12 @@ def engine_rate(
     pictures = itertools.cycle((picture, 255 - picture))  # one like the last would not be painted
     options = EngineOptions(cache=cache_folder(), precision=combination.precision)
     between = Timings()
-    with open_painter(pipeline.net, pipeline.upscaler, size, backend=combination.backend, options=options) as painter:
+    with open_pipeline(pipeline, size, backend=combination.backend, options=options) as painter:
         for _ in range(painter.depth - 1):
-            painter.submit(next(pictures), pipeline.treatment)
+            painter.submit(next(pictures), pipeline.params)
         began = last = now_ns()
         for number in range(warm_up + frames):
-            painter.submit(next(pictures), pipeline.treatment)
+            painter.submit(next(pictures), pipeline.params)
             painter.collect()
             now = now_ns()
             if number < warm_up:
@@ -175,10 +174,10 @@ class _Row:
         return f"{name}: bare {self._bare[-1]['fps']:.1f}, cam {self._cam[-1].summary['fps']:.1f} frames/s"
 
     def figures(self, frames: int, rounds: int, warm_up: int) -> dict[str, Any]:
-        combination, look = self._combination, self._combination.pipeline.look
+        combination, style = self._combination, self._combination.pipeline.style
         facts = {
             "net": combination.net,
-            "style": None if look is None else look.label,
+            "style": None if style is None else style.label,
             "size": list(self._size),
             "asked": {"backend": combination.backend, "precision": combination.precision},
         }

@@ -93,7 +93,7 @@ def memory_over_frames(frames: int = 20_000, *, early: int = 1000, size: str = "
     samples: list[tuple[float, float]] = []
 
     def look(pid: int) -> None:
-        if (resident := _resident_mb(pid)) is not None:
+        if resident := _resident_mb(pid):  # 0 where the process has ended and nobody has waited for it yet
             samples.append((time.monotonic(), resident))
 
     command = [

@@ -25,6 +25,7 @@ from rtstyle.commands import (
     train,
     video,
 )
+from rtstyle.commands.options import spoken
 
 __all__ = ["app", "main"]
 
@@ -88,7 +89,7 @@ def main() -> None:
             typer.echo(f"rtstyle: {_one_line(error)}", err=True)
         sys.exit(2)
     except RtStyleError as error:
-        typer.echo(f"rtstyle: {error}", err=True)
+        typer.echo(f"rtstyle: {spoken(error)}", err=True)
         sys.exit(2)
     except BrokenPipeError:  # the reader of a pipe has gone, as with `| head`
         sys.stderr.close()

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from engines.errors import BadInputError
 from engines.names import nearest
-from realtime.recipe import recipe
+from realtime.pipeline import resolve
+from realtime.user_options import StyleOptions
 from train.transformer_graph import graph_from_arrays, transformer_layers
 
 __all__ = ["PROGRAMS", "Peer", "SCALE", "random_weights", "roster", "selected", "write_transformer"]
@@ -60,7 +61,7 @@ def roster(made: Path, *, nets: Sequence[str], backend: str) -> list[Peer]:
     """
     if not nets:
         raise BadInputError("expected a net of ours that paints, such as fast")
-    names = [recipe(net=net).net.spec.name for net in nets]
+    names = [resolve(StyleOptions(net=net)).net.spec.name for net in nets]
     ours = PROGRAMS / "ours.py"
     versions = ("rtstyle", backend, "numpy")
     painters = [

@@ -20,7 +20,7 @@ class CamSummary:
     source: str
     net: str
     choice: dict[str, object] | None
-    """Why this net, where several have the style (realtime.auto_net.NetChoice); None where there was no choice."""
+    """Why this net, where several have the style (realtime.net_choice.NetChoice); None where there was no choice."""
     style: str
     """The look at the end."""
     size: tuple[int, int]

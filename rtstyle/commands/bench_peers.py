@@ -67,7 +67,8 @@ def peers(
     from engines.backends import AUTO, BACKENDS
     from engines.errors import BadInputError
     from engines.names import nearest
-    from realtime.live.options import CamOptions, parse_size
+    from realtime.live.options import CamOptions
+    from realtime.user_options import parse_size
 
     if backend != AUTO and backend not in BACKENDS:
         raise BadInputError(f"no backend is called {backend!r}{nearest(backend, [AUTO, *BACKENDS])}")

@@ -67,7 +67,7 @@ def fps(
         return
     from benchmarks.fps import combinations, sweep
     from benchmarks.plots import check_plot
-    from realtime.live.options import parse_size
+    from realtime.user_options import parse_size
 
     check_plot(plot)
     sizes = [parse_size(one) for one in several(size) or ["640x480"]]

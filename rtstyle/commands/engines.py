@@ -56,7 +56,8 @@ def build(  # noqa: PLR0917 (typer calls it by name)
 
     rtstyle engines build --target rtx-4090 --out engines-for-4090
     """
-    from rtstyle.commands.engines_build import Order, build_all, parse_size
+    from realtime.user_options import parse_size
+    from rtstyle.commands.engines_build import Order, build_all
 
     sizes = [parse_size(text) for text in size.split(",")] if size else []
     if sizes and (smallest or typical or largest):

@@ -69,7 +69,9 @@ def _gpu_at_hand() -> Gpu:
     try:
         return find_gpu()
     except BackendError as error:
-        raise BackendError(f"{error}; to build for a GPU that is not here, name it: --target rtx-4090") from error
+        raise BackendError(
+            f"{error}; to build for a GPU that is not here, name it", hint="`target` rtx-4090"
+        ) from error
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from realtime.live.capture import Capture
 from realtime.live.controls import Action, Palette, State, press, settings
 from realtime.live.paint import Painted, PaintLoop
 from realtime.live.source import EndOfSource, Grab, Timing
-from realtime.painter import Painter, Treatment
+from realtime.pipeline import Pipeline, StyleParams
 from realtime.stats import now_ns
 
 _SIZE = (64, 48)
@@ -80,7 +80,7 @@ class _Run:
             notify=self.notices.append,
         )
         self.loop = PaintLoop(
-            Painter(engine),
+            Pipeline(engine),
             self.capture,
             settings=lambda: settings(self.state, self.palette, now_ns()),
             paused=lambda: self.state.paused,
@@ -196,7 +196,7 @@ def test_an_engine_that_fails_ends_the_loop_with_its_error(engine: Engine) -> No
     from engines.errors import BadInputError
 
     run = _Run(engine, [_noise(0)] * 3)
-    wrong = Treatment(vector=np.zeros(3, np.float32))
+    wrong = StyleParams(vector=np.zeros(3, np.float32))
     run.palette = Palette(names=("wrong",), vectors=(wrong.vector,), start=0)
     with pytest.raises(BadInputError, match="expected a style"):
         run.run()

@@ -1,4 +1,4 @@
-"""Threads that work together and fail together."""
+"""Threads that work together: the first one to fail stops the others."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import threading
 from collections.abc import Callable
 from types import TracebackType
 
-from realtime.handoff import Closed
+from realtime.queues import Closed
 
-__all__ = ["Crew"]
+__all__ = ["TaskGroup"]
 
 
-class Crew:
+class TaskGroup:
     """Named threads; the first exception in one stops all, and the `with` block raises it after the join.
 
     `on_stop` functions wake whoever waits: they close queues, and are called once, from any thread.
@@ -19,7 +19,7 @@ class Crew:
 
     def __init__(self) -> None:
         self.stopping = threading.Event()
-        """Set when the crew is to end early; long loops look at it."""
+        """Set when the group is to end early; long loops look at it."""
         self._threads: list[threading.Thread] = []
         self._wakers: list[Callable[[], None]] = []
         self._error: BaseException | None = None
@@ -55,7 +55,7 @@ class Crew:
                 thread.join(0.1)  # a join without end would keep Ctrl-C waiting on Windows
         self.check()
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> TaskGroup:
         return self
 
     def __exit__(

@@ -1,4 +1,4 @@
-"""How one thread hands frames to the next: a bounded queue for files, a mailbox for live pictures."""
+"""Queues between threads: a bounded one that loses nothing for files, a mailbox for the newest live picture."""
 
 from __future__ import annotations
 
