@@ -18,7 +18,8 @@ import numpy as np
 
 from benchmarks.monitoring import GpuMeter, WatchedRun, run_rtstyle
 from benchmarks.results import Spread, size_text
-from engines.backends import AUTO, BACKENDS, cache_folder
+from engines.backends import AUTO, BACKENDS
+from engines.cache import cache_folder
 from engines.contract import EngineOptions
 from engines.errors import BackendError, BadInputError, MissingPackageError
 from engines.names import nearest

@@ -11,7 +11,7 @@ from engines.errors import BadInputError
 from engines.library import Library
 from engines.names import nearest
 from engines.net_file import NetFile
-from engines.style_file import Style
+from engines.library import Style
 
 __all__ = ["StyledNet", "styled_nets"]
 

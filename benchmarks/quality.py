@@ -24,7 +24,7 @@ from torch import Tensor
 from benchmarks.nets import StyledNet, styled_nets
 from benchmarks.tables import compact_table, steps_text
 from engines.atomic import write_whole
-from engines.backends import cache_folder
+from engines.cache import cache_folder
 from engines.contract import Engine, Picture
 from engines.errors import BadInputError
 from train.config import PRECISIONS, LossWeights

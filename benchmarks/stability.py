@@ -22,7 +22,7 @@ from benchmarks.nets import StyledNet
 from benchmarks.tables import compact_table
 from engines.contract import Engine, Picture
 from engines.errors import BadInputError
-from engines.style_file import Style
+from engines.library import Style
 
 __all__ = [
     "CAMERA_MOVES",

@@ -17,7 +17,7 @@ from engines.contract import Engine, EngineOptions, Picture
 from engines.errors import BadInputError
 from engines.library import Library
 from engines.net_file import NetFile
-from engines.upscalers import upscalers
+from engines.library import upscalers
 from train.sr.bicubic import imresize
 from train.sr.histogram import match_histogram
 from train.sr.metrics import psnr, ssim

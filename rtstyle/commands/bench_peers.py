@@ -103,7 +103,7 @@ def _measured(chosen: list[Peer], plan: Plan, *, work: Path, refresh: bool) -> l
     from benchmarks.peers.launcher import PeerEnvironment
     from benchmarks.peers.roster import write_transformer
     from benchmarks.peers.rounds import measure_peers
-    from engines.backends import cache_folder
+    from engines.cache import cache_folder
 
     environment = PeerEnvironment(cache_folder() / "peers", report=say)
     if refresh:
