@@ -22,7 +22,7 @@ from engines.backends import cache_folder, open_engine
 from engines.contract import Engine, EngineOptions
 from engines.errors import RtStyleError
 from engines.library import Library
-from engines.nvidia.agreement import trial_pictures, trial_style
+from engines.parity import trial_pictures, trial_style
 
 __all__ = ["main", "rates"]
 

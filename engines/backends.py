@@ -92,7 +92,7 @@ def must_build(backend: str, net: NetFile, size: tuple[int, int], options: Engin
     """
     if backend not in BUILT:
         return False
-    from engines.nvidia.open import is_built
+    from engines.nvidia.tensorrt_engine import is_built
 
     return not is_built(backend, net, size, options)
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from engines.atomic import read_whole, write_whole
 from engines.errors import NetFileError
-from engines.net_graph import check_ends, check_standard, check_weights, remove_traces
+from engines.onnx_graph import check_ends, check_standard, check_weights, remove_traces
 
 if TYPE_CHECKING:
     import onnx

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engines.errors import NetFileError
-from engines.net_graph import check_standard
+from engines.onnx_graph import check_standard
 from engines.plain_run import PlainNet
 
 if TYPE_CHECKING:

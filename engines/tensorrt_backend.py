@@ -20,13 +20,13 @@ _NAME = "tensorrt"
 
 def describe() -> str:
     """One line on what this backend would run on. Raises MissingPackageError or BackendError."""
-    from engines.nvidia.open import describe_runtime
+    from engines.nvidia.tensorrt_engine import describe_runtime
 
     return describe_runtime(_NAME)
 
 
 def open_engine(net: NetFile, size: tuple[int, int], options: EngineOptions) -> TensorRtEngine:
     """Make an engine for frames of `size` (width, height). Raises MissingPackageError or BackendError."""
-    from engines.nvidia.open import open_tensorrt
+    from engines.nvidia.tensorrt_engine import open_tensorrt
 
     return open_tensorrt(_NAME, net, size, options)

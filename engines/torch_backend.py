@@ -38,8 +38,8 @@ def describe() -> str:
 
 def open_engine(net: NetFile, size: tuple[int, int], options: EngineOptions) -> GpuEngine:
     """Make an engine for frames of `size` (width, height). Raises MissingPackageError or BackendError."""
-    from engines.nvidia.agreement import check_engine
     from engines.nvidia.driver import find_gpu
+    from engines.parity import check_engine
 
     gpu = find_gpu()
     _torch_version()

@@ -72,8 +72,8 @@ def open_engine_at_once(
     chosen = next((report.name for report in reports() if report.usable), None) if backend == AUTO else None
     if chosen not in BUILT:
         return open_engine(net, size, backend=backend, options=options)
-    from engines.nvidia.open import is_ready
     from engines.nvidia.runtimes import runtime_facts
+    from engines.nvidia.tensorrt_engine import is_ready
 
     if is_ready(chosen, net, size, options):
         return open_engine(net, size, backend=chosen, options=options)

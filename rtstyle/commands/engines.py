@@ -172,8 +172,8 @@ def clean(
 
 def _store(folder: Path | None) -> EngineStore:
     from engines.backends import cache_folder
-    from engines.nvidia.open import STORE_FOLDER
     from engines.nvidia.store import EngineStore
+    from engines.nvidia.tensorrt_engine import STORE_FOLDER
 
     return EngineStore(folder or cache_folder() / STORE_FOLDER)
 

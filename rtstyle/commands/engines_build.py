@@ -13,12 +13,12 @@ from engines.errors import BackendError, BadInputError, MissingPackageError
 from engines.library import DEFAULT_NET, Library
 from engines.net_file import NetFile
 from engines.nvidia.driver import Gpu, find_gpu
-from engines.nvidia.open import make_engine
 from engines.nvidia.progress import Report
 from engines.nvidia.recipe import Recipe, SizeRange, make_recipe
 from engines.nvidia.runtimes import RUNTIMES, RuntimeFacts, installed_version, runtime_facts
 from engines.nvidia.store import EngineStore, Stored
 from engines.nvidia.targets import THIS, parse_targets
+from engines.nvidia.tensorrt_engine import make_engine
 
 __all__ = ["Order", "build_all", "parse_size"]
 

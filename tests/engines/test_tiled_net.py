@@ -10,9 +10,9 @@ from engines.backends import open_engine
 from engines.contract import EngineOptions, EngineSpec
 from engines.errors import BackendError
 from engines.library import Library
-from engines.measure import open_measure, options_for_tiles
 from engines.net_file import NetFile
-from engines.nvidia.agreement import LOWEST_DB, agreement, trial_pictures, trial_style
+from engines.parity import LOWEST_DB, agreement, trial_pictures, trial_style
+from engines.tile_backends import open_measure, options_for_tiles
 from engines.tiled_net import NotTileableError, Statistics, tiled_net
 from tests.engines.tiled_nets import affine_net, global_net, normalising_net, sharpening_net
 

@@ -13,8 +13,8 @@ from engines.contract import EngineOptions, Picture
 from engines.errors import BackendError
 from engines.library import Library
 from engines.net_file import NetFile
-from engines.nvidia.agreement import LOWEST_DB, trial_pictures, trial_style
 from engines.nvidia.build import graph_for
+from engines.parity import LOWEST_DB, trial_pictures, trial_style
 from tests.engines.nvidia.nets import NETS, net_called
 
 torch = pytest.importorskip("torch", reason="needs torch")

@@ -15,9 +15,9 @@ from engines.contract import EngineOptions
 from engines.errors import BackendError
 from engines.library import Library
 from engines.net_file import NetFile
-from engines.nvidia import open as opener
-from engines.nvidia.agreement import trial_pictures, trial_style
+from engines.nvidia import tensorrt_engine as opener
 from engines.nvidia.store import EngineStore
+from engines.parity import trial_pictures, trial_style
 from engines.warming import WarmingEngine, open_engine_at_once
 from tests.engines.nvidia.cpu_runtime import cpu_runtime
 from tests.engines.nvidia.stand_in import SIZE

@@ -18,9 +18,9 @@ from engines.backends import open_engine, reports
 from engines.contract import Engine, EngineOptions, Picture
 from engines.errors import BackendError, MissingPackageError
 from engines.library import Library
-from engines.nvidia.agreement import LOWEST_DB, agreement, trial_pictures, trial_style
 from engines.nvidia.cuda import BINDINGS, Cuda, installed_binding, open_cuda
 from engines.nvidia.driver import find_gpu
+from engines.parity import LOWEST_DB, agreement, trial_pictures, trial_style
 from tests.conftest import shared
 from tests.engines.nvidia.cuda_contract import CONTRACT
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from engines.contract import EngineOptions, EngineSpec
 from engines.errors import BackendError, MissingPackageError, OutputError
 from engines.net_file import NetFile
-from engines.nvidia.agreement import check_engine, check_graph
 from engines.nvidia.build import Plan, build_plan, graph_for
 from engines.nvidia.cuda import installed_binding, open_cuda
 from engines.nvidia.driver import Gpu, find_gpu
@@ -22,6 +21,7 @@ from engines.nvidia.progress import Report
 from engines.nvidia.recipe import PRECISIONS, Recipe, SizeRange, make_recipe
 from engines.nvidia.runtimes import RuntimeFacts, installed_version, load_runtime, runtime_facts
 from engines.nvidia.store import EngineStore, Stored
+from engines.parity import check_engine, check_graph
 
 __all__ = ["STORE_FOLDER", "describe_runtime", "is_built", "is_ready", "make_engine", "open_tensorrt"]
 
