@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.choice import Choice
-from engines.backends import cache_folder
+from engines.cache import cache_folder
 from engines.contract import EngineOptions
 from realtime.chain import open_painter
 from realtime.recipe import joined

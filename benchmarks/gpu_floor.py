@@ -16,7 +16,7 @@ import typer
 
 from engines.library import Library
 from engines.net_file import NetFile
-from engines.quiet_openvino import openvino_module
+from engines.openvino_backend import openvino_module
 from engines.ring import padded_size
 
 __all__ = ["CARDS", "Card", "Cost", "cost_of", "floor_ms", "main"]

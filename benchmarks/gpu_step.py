@@ -18,7 +18,8 @@ import numpy as np
 import typer
 
 from benchmarks.gpu_floor import cost_of
-from engines.backends import cache_folder, open_engine
+from engines.backends import open_engine
+from engines.cache import cache_folder
 from engines.contract import Engine, EngineOptions
 from engines.errors import RtStyleError
 from engines.library import Library

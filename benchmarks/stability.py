@@ -17,7 +17,7 @@ from benchmarks.nets import Painted
 from benchmarks.scenes import CAMERA_MOVES, Moment, camera_scene, clip_scene
 from benchmarks.warping import squared_change
 from engines.contract import Engine
-from engines.style_file import Style
+from engines.library import Style
 
 __all__ = ["INPUT", "markdown", "scenes_of", "stability_of", "summary"]
 

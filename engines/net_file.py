@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from engines.atomic import read_whole, write_whole
 from engines.errors import NetFileError
-from engines.onnx_graph import check_ends, check_standard, check_weights, remove_traces
+from engines.onnx_graph import check_ends, check_standard, check_weights, model_from_bytes, remove_traces
 
 if TYPE_CHECKING:
     import onnx
@@ -118,15 +118,9 @@ def write_net(path: Path | str, net: NetFile) -> None:
 
 def _net_from_bytes(content: bytes, path: Path | None) -> NetFile:
     import onnx
-    from google.protobuf.message import DecodeError
 
     label = str(path or "net")
-    try:
-        model = onnx.load_model_from_string(content)
-    except (DecodeError, ValueError) as error:
-        raise NetFileError(f"{label}: expected an ONNX file, but it cannot be parsed as one") from error
-    if not model.graph.node:
-        raise NetFileError(f"{label}: expected an ONNX file, found no graph in it")
+    model = model_from_bytes(content, label)
     spec = _spec_from_metadata({p.key: p.value for p in model.metadata_props}, label)
     check_standard(model, label)
     check_ends(model, spec.style_length, label)

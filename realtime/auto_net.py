@@ -3,7 +3,7 @@
 No net file says how well its net paints. The nets are ranked by the size of their files, which is that of their
 weights: `johnson` comes before `fast`, and `fast` before `micro`. They are timed from the smallest up until one does
 not keep the rate, for larger ones would take still longer, and more memory than there may be. The best that keeps the
-rate paints; where none does, the quickest. Times are remembered (engines.net_times). Nets whose files say that they are
+rate paints; where none does, the quickest. Times are remembered (engines.cache). Nets whose files say that they are
 not for this (`NetSpec.auto`) are left out.
 """
 
@@ -16,10 +16,10 @@ from typing import Literal
 import numpy as np
 
 from engines.backends import AUTO, BackendReport, must_build, usable_backend
+from engines.cache import NetTimes
 from engines.contract import EngineOptions
 from engines.errors import BackendError
-from engines.net_times import NetTimes
-from engines.processor import processor
+from engines.processors import processor
 from realtime.chain import open_painter
 from realtime.net_choice import NetChoice, pick
 from realtime.painter import Treatment

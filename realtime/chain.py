@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from engines.backends import AUTO, open_engine
 from engines.contract import Engine, EngineOptions, Picture
+from engines.fallback import open_engine_at_once
 from engines.net_file import NetFile
-from engines.warming import open_engine_at_once
 from realtime.painter import Painter
 from realtime.recipe import check_upscaler
 
@@ -51,7 +51,7 @@ def open_painter(
     """Engines for frames of `size` (width, height), and what runs them. Raises what `open_engine` raises.
 
     `at_once`: the CPU begins where an engine is still to be built for the GPU, and this is told about it, from any
-    thread (`engines.warming`). Without it such a build is waited for.
+    thread (`engines.fallback`). Without it such a build is waited for.
     """
     check_upscaler(net, upscaler)
     options = options or EngineOptions()

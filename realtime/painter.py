@@ -10,7 +10,7 @@ import numpy as np
 
 from engines.contract import Engine, EngineSpec, Picture, StyleVector
 from engines.errors import BadInputError
-from engines.warming import Handover, WarmingEngine
+from engines.fallback import FallbackEngine, HotSwap
 
 __all__ = ["Painter", "Treatment", "mix"]
 
@@ -65,9 +65,9 @@ class Painter:
         return tuple(engine.spec for engine in self.engines)
 
     @property
-    def handovers(self) -> tuple[Handover, ...]:
+    def handovers(self) -> tuple[HotSwap, ...]:
         """Of those that warm up, or have. For any thread."""
-        return tuple(engine.handover for engine in self.engines if isinstance(engine, WarmingEngine))
+        return tuple(engine.handover for engine in self.engines if isinstance(engine, FallbackEngine))
 
     @property
     def in_flight(self) -> int:

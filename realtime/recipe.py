@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from engines.contract import EngineSpec
 from engines.errors import BadInputError
-from engines.library import Library
-from engines.look import AUTO_NET, Look, looks
+from engines.library import Library, upscaler
 from engines.net_file import NetFile
-from engines.upscalers import upscaler
+from engines.styles import AUTO_NET, ResolvedStyle, resolve_styles
 from realtime.painter import Treatment
 
 __all__ = ["Recipe", "check_upscaler", "joined", "recipe", "recipes"]
@@ -25,7 +24,7 @@ class Recipe:
     treatment: Treatment
     upscaler: NetFile | None = None
     """Enlarges what `net` has painted; None where `net` is all there is."""
-    look: Look | None = None
+    look: ResolvedStyle | None = None
     """The style; None where frames are only enlarged."""
 
     @property
@@ -84,7 +83,7 @@ def recipes(
         _check_nothing_to_mix(net=net, strength=strength, keep_colors=keep_colors)
         yield Recipe(net=upscaler(sr, sr_mode, library=library), treatment=Treatment())
         return
-    for found in looks(style, net=net, library=library, notice=notice):
+    for found in resolve_styles(style, net=net, library=library, notice=notice):
         yield Recipe(
             net=found.net,
             treatment=Treatment(vector=found.vector, strength=strength, keep_colors=keep_colors),

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engines.backends import AUTO, cache_folder
+from engines.backends import AUTO
+from engines.cache import cache_folder
 from engines.contract import EngineOptions, Picture
 from engines.errors import BadInputError
 from realtime.auto_net import choose

@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engines.int8_scales import LOWEST_PSNR, int8_psnr
+from engines.calibration import LOWEST_PSNR, int8_psnr
+from engines.library import Style, write_style
 from engines.net_file import NetFile
-from engines.style_file import Style, write_style
 from train.batches import Batch, first_batch
 from train.config import StyleConfig
 from train.credits import Credit

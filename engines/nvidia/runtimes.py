@@ -17,7 +17,7 @@ from typing import Any
 
 from engines.errors import BackendError, BadInputError, MissingPackageError
 from engines.names import nearest
-from engines.nvidia.faults import WAY_ON
+from engines.nvidia.driver import WAY_ON
 
 __all__ = ["RUNTIMES", "Runtime", "RuntimeFacts", "installed_version", "load_runtime", "platform_of", "runtime_facts"]
 

@@ -1,4 +1,7 @@
-"""From a net and a size to a running engine: find it in the store or build it, check it, say what is going on."""
+"""Engines on TensorRT and TensorRT for RTX: found in the store or built, checked, and run.
+
+Not yet run on a GPU.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +9,31 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from engines.atomic import write_whole
 from engines.contract import EngineOptions, EngineSpec
 from engines.errors import BackendError, MissingPackageError, OutputError
+from engines.fp16 import typed_graph
 from engines.net_file import NetFile
-from engines.nvidia.build import Plan, build_plan, graph_for
-from engines.nvidia.cuda import installed_binding, open_cuda
-from engines.nvidia.driver import Gpu, find_gpu
-from engines.nvidia.engine import TensorRtEngine
-from engines.nvidia.faults import WAY_ON
-from engines.nvidia.progress import Report
-from engines.nvidia.recipe import PRECISIONS, Recipe, SizeRange, make_recipe
-from engines.nvidia.runtimes import RuntimeFacts, installed_version, load_runtime, runtime_facts
-from engines.nvidia.store import EngineStore, Stored
+from engines.nvidia.build import Plan, Report, build_plan
+from engines.nvidia.cuda import Cuda, installed_binding, open_cuda
+from engines.nvidia.driver import WAY_ON, Gpu, find_gpu
+from engines.nvidia.gpu_engine import GpuEngine, Slot
+from engines.nvidia.key import TENSORRT_PRECISIONS, EngineKey, SizeRange, make_key
+from engines.nvidia.runtimes import Runtime, RuntimeFacts, installed_version, load_runtime, runtime_facts
+from engines.nvidia.store import EngineStore, StoredEngine
 from engines.parity import check_engine, check_graph
 
-__all__ = ["STORE_FOLDER", "describe_runtime", "is_built", "is_ready", "make_engine", "open_tensorrt"]
+__all__ = [
+    "STORE_FOLDER",
+    "TensorRtBackend",
+    "TensorRtEngine",
+    "make_engine",
+]
 
 STORE_FOLDER = "nvidia"
 """Below the cache folder."""
@@ -32,93 +42,101 @@ _SAID_EVERY_S = 5.0
 _log = logging.getLogger(__name__)
 
 
-def describe_runtime(name: str) -> str:
-    """One line on what a runtime would run on; asks the driver first, imports no package.
+@dataclass(frozen=True)
+class TensorRtBackend:
+    """What the backends on TensorRT and TensorRT for RTX offer, see `engines.backends.Builder`. Imports no package."""
 
-    Raises BackendError or MissingPackageError.
-    """
-    gpu = find_gpu()
-    version = installed_version(name)
-    facts = runtime_facts(name)
-    _check_supported(facts, gpu)
-    binding = installed_binding()
-    where = f"{gpu.name} ({gpu.target}, CUDA {gpu.driver}) through {binding}"
-    return f"{facts.title} {version} on {where}, f16; can do {', '.join(reversed(PRECISIONS))}"
+    name: str
+    """One of RUNTIMES."""
 
+    @property
+    def title(self) -> str:
+        """Its name in words."""
+        return runtime_facts(self.name).title
 
-def open_tensorrt(name: str, net: NetFile, size: tuple[int, int], options: EngineOptions) -> TensorRtEngine:
-    """Make an engine for frames of `size` (width, height), built first where there is none yet.
+    def describe(self) -> str:
+        """One line on what it would run on; asks the driver first. Raises BackendError or MissingPackageError."""
+        gpu = find_gpu()
+        version = installed_version(self.name)
+        _check_supported(runtime_facts(self.name), gpu)
+        where = f"{gpu.name} ({gpu.target}, CUDA {gpu.driver}) through {installed_binding()}"
+        return f"{self.title} {version} on {where}, f16; can do {', '.join(reversed(TENSORRT_PRECISIONS))}"
 
-    Raises BackendError or MissingPackageError.
-    """
-    gpu, wanted = _wanted(name, net, size, options)
-    spec = EngineSpec(net=net.spec, size=size, backend=name, device=gpu.name, precision=wanted.precision)
-    if options.cache is None:
-        plan = _built(net, wanted, None, gpu, cancelled=options.cancelled).content
-        engine = _started(spec, options.depth, plan, None)
-        _checked(engine, net, wanted.precision)
+    def open_engine(self, net: NetFile, size: tuple[int, int], options: EngineOptions) -> TensorRtEngine:
+        """Make an engine for frames of `size` (width, height), built first where there is none yet.
+
+        Raises BackendError or MissingPackageError.
+        """
+        gpu, wanted = self.wanted(net, size, options)
+        spec = EngineSpec(net=net.spec, size=size, backend=self.name, device=gpu.name, precision=wanted.precision)
+        if options.cache is None:
+            plan = _built(net, wanted, None, gpu, cancelled=options.cancelled).content
+            engine = _started(spec, options.depth, plan, None)
+            _checked(engine, net, wanted.precision)
+            return engine
+        store = EngineStore(options.cache / STORE_FOLDER)
+        stored, plan = _fetched(store, wanted)
+        if stored is None:
+            stored, plan = make_engine(net, wanted, store, gpu, cancelled=options.cancelled)
+        engine = _started(spec, options.depth, plan, stored.jit_path)
+        if gpu.name not in stored.checked:
+            found_db = _checked(engine, net, wanted.precision)
+            with contextlib.suppress(OutputError):  # a read-only store: it is checked again next time
+                store.mark_checked(stored, gpu.name, min(found_db, 99.0))
         return engine
-    store = EngineStore(options.cache / STORE_FOLDER)
-    stored, plan = _fetched(store, wanted)
-    if stored is None:
-        stored, plan = make_engine(net, wanted, store, gpu, cancelled=options.cancelled)
-    engine = _started(spec, options.depth, plan, stored.jit_path)
-    if gpu.name not in stored.checked:
-        found_db = _checked(engine, net, wanted.precision)
-        with contextlib.suppress(OutputError):  # a read-only store: it is checked again next time
-            store.mark_checked(stored, gpu.name, min(found_db, 99.0))
-    return engine
 
+    def is_built(self, net: NetFile, size: tuple[int, int], options: EngineOptions) -> bool:
+        """Whether there is an engine, be it one to finish and check first. Raises what `open_engine` raises."""
+        return self._found(net, size, options)[1] is not None
 
-def is_built(name: str, net: NetFile, size: tuple[int, int], options: EngineOptions) -> bool:
-    """Whether `open_tensorrt` would find an engine, be it one to finish and check first. Raises what that raises."""
-    if options.cache is None:
-        return False
-    return EngineStore(options.cache / STORE_FOLDER).find(_wanted(name, net, size, options)[1])[0] is not None
+    def is_ready(self, net: NetFile, size: tuple[int, int], options: EngineOptions) -> bool:
+        """Whether `open_engine` would be quick: the engine is there, was finished on this GPU and checked on it.
 
+        Raises what that raises.
+        """
+        gpu, stored = self._found(net, size, options)
+        if gpu is None or stored is None or gpu.name not in stored.checked:
+            return False
+        return not runtime_facts(self.name).ahead_of_time or stored.jit_path.is_file()
 
-def is_ready(name: str, net: NetFile, size: tuple[int, int], options: EngineOptions) -> bool:
-    """Whether `open_tensorrt` would be quick: the engine is there, was finished on this GPU and checked on it.
+    def wanted(self, net: NetFile, size: tuple[int, int], options: EngineOptions) -> tuple[Gpu, EngineKey]:
+        """The GPU at hand, and the key of its best engine for frames of `size` (width, height)."""
+        facts = runtime_facts(self.name)
+        gpu = find_gpu()
+        version = installed_version(self.name)
+        _check_supported(facts, gpu)
+        installed_binding()
+        precision = options.precision or "f16"
+        if precision not in TENSORRT_PRECISIONS:
+            able = " or ".join(TENSORRT_PRECISIONS)
+            raise BackendError(f"{facts.title} runs in {able} here, {precision} is not possible")
+        sizes = SizeRange.around(size, net.spec.size_multiple)
+        return gpu, make_key(
+            net, sizes, precision=precision, runtime=facts, version=version, targets=(gpu.target,), gpu=gpu
+        )
 
-    Raises what that raises.
-    """
-    if options.cache is None:
-        return False
-    gpu, wanted = _wanted(name, net, size, options)
-    stored = EngineStore(options.cache / STORE_FOLDER).find(wanted)[0]
-    if stored is None or gpu.name not in stored.checked:
-        return False
-    return not runtime_facts(name).ahead_of_time or stored.jit_path.is_file()
-
-
-def _wanted(name: str, net: NetFile, size: tuple[int, int], options: EngineOptions) -> tuple[Gpu, Recipe]:
-    """The GPU at hand, and what its best engine is made of."""
-    facts = runtime_facts(name)
-    gpu = find_gpu()
-    version = installed_version(name)
-    _check_supported(facts, gpu)
-    installed_binding()
-    precision = options.precision or "f16"
-    if precision not in PRECISIONS:
-        raise BackendError(f"{facts.title} runs in {' or '.join(PRECISIONS)} here, {precision} is not possible")
-    sizes = SizeRange.around(size, net.spec.size_multiple)
-    return gpu, make_recipe(
-        net, sizes, precision=precision, runtime=facts, version=version, targets=(gpu.target,), gpu=gpu
-    )
+    def _found(
+        self, net: NetFile, size: tuple[int, int], options: EngineOptions
+    ) -> tuple[Gpu | None, StoredEngine | None]:
+        """The GPU and the engine that is kept for it; no GPU is asked for where none are kept."""
+        if options.cache is None:
+            return None, None
+        gpu, wanted = self.wanted(net, size, options)
+        return gpu, EngineStore(options.cache / STORE_FOLDER).find(wanted)[0]
 
 
 def make_engine(
     net: NetFile,
-    recipe: Recipe,
+    key: EngineKey,
     store: EngineStore,
     gpu: Gpu | None,
     report: Report | None = None,
     *,
     cancelled: threading.Event | None = None,
-) -> tuple[Stored, bytes]:
+) -> tuple[StoredEngine, bytes]:
     """Build an engine and keep it. Raises BackendError, MissingPackageError or OutputError."""
-    plan = _built(net, recipe, store.timing_path(recipe), gpu, report, cancelled=cancelled)
-    return store.save(recipe, plan.content, build_s=plan.build_s), plan.content
+    plan = _built(net, key, store.timing_path(key), gpu, report, cancelled=cancelled)
+    return store.save(key, plan.content, build_s=plan.build_s), plan.content
 
 
 def _check_supported(facts: RuntimeFacts, gpu: Gpu) -> None:
@@ -129,7 +147,7 @@ def _check_supported(facts: RuntimeFacts, gpu: Gpu) -> None:
         )
 
 
-def _fetched(store: EngineStore, wanted: Recipe) -> tuple[Stored | None, bytes]:
+def _fetched(store: EngineStore, wanted: EngineKey) -> tuple[StoredEngine | None, bytes]:
     """The stored engine and its plan; says why others of the net are not used."""
     stored, reasons = store.find(wanted)
     if stored is None:
@@ -146,23 +164,23 @@ def _fetched(store: EngineStore, wanted: Recipe) -> tuple[Stored | None, bytes]:
 
 def _built(
     net: NetFile,
-    recipe: Recipe,
+    key: EngineKey,
     timing_path: Path | None,
     gpu: Gpu | None,
     report: Report | None = None,
     *,
     cancelled: threading.Event | None = None,
 ) -> Plan:
-    runtime = load_runtime(recipe.runtime)
+    runtime = load_runtime(key.runtime)
     if gpu is None and not runtime.facts.ahead_of_time:
         raise BackendError(f"{runtime.facts.title} builds on the GPU that is to run the engine")
-    graph = graph_for(net, recipe.precision)
-    check_graph(net, graph, recipe.precision)
+    graph = typed_graph(net, key.precision)
+    check_graph(net, graph, key.precision)
     with contextlib.ExitStack() as stack:
         if report is None:
-            what = f"{runtime.facts.title} compiles net {recipe.net} for {recipe.sizes}"
+            what = f"{runtime.facts.title} compiles net {key.net} for {key.sizes}"
             report = stack.enter_context(_spoken(what))
-        return build_plan(runtime, graph, recipe, timing_path=timing_path, report=report, cancelled=cancelled)
+        return build_plan(runtime, graph, key, timing_path=timing_path, report=report, cancelled=cancelled)
 
 
 @contextlib.contextmanager
@@ -193,3 +211,94 @@ def _checked(engine: TensorRtEngine, net: NetFile, precision: str) -> float:
         with contextlib.suppress(BackendError, MissingPackageError):
             engine.close()
         raise
+
+
+class TensorRtEngine(GpuEngine):
+    """One plan, loaded once, with an execution context for each slot.
+
+    Addresses and shapes are set once, so that captured graphs stay valid.
+    """
+
+    def __init__(
+        self, spec: EngineSpec, depth: int, runtime: Runtime, cuda: Cuda, plan: bytes, *, jit_path: Path | None = None
+    ) -> None:
+        """plan: an engine of `runtime` that takes the padded `spec.size`. jit_path: the runtime cache, made if absent.
+
+        Raises BackendError; `cuda` is then closed.
+        """
+        self._runtime, self._plan, self._jit_path = runtime, plan, jit_path
+        self._captures = not runtime.facts.ahead_of_time  # TensorRT for RTX records its own graphs
+        self._trt_runtime: Any = None
+        self._engine: Any = None
+        self._config: Any = None
+        self._jit: Any = None
+        self._contexts: list[Any] = []
+        super().__init__(spec, depth, cuda)
+        self._save_jit()
+
+    def _load(self) -> None:
+        trt = self._runtime.trt
+        self._runtime.log.last_error = ""
+        self._trt_runtime = trt.Runtime(self._runtime.log)
+        self._engine = self._trt_runtime.deserialize_cuda_engine(self._plan)
+        self._plan = b""
+        if self._engine is None:
+            raise self._fault("cannot load the engine", "remove it with rtstyle engines clean and build it anew")
+        if self._runtime.facts.ahead_of_time:
+            self._config = self._engine.create_runtime_config()
+            self._config.cuda_graph_strategy = trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
+            self._jit = self._config.create_runtime_cache()
+            kept = self._jit_path.read_bytes() if self._jit_path is not None and self._jit_path.is_file() else b""
+            if kept and not self._jit.deserialize(kept):
+                _log.info("%s: of another GPU or driver, it is made anew", self._jit_path)
+            self._config.set_runtime_cache(self._jit)
+
+    def _launcher(self, slot: Slot) -> Callable[[], None]:
+        context = self._context_for(slot)
+
+        def launch() -> None:
+            if not context.execute_async_v3(slot.stream.handle):
+                raise self._fault("failed on a frame", "start again")
+
+        return launch
+
+    def _context_for(self, slot: Slot) -> Any:
+        create = self._engine.create_execution_context
+        context = create() if self._config is None else create(self._config)
+        if context is None:
+            needed = self._engine.device_memory_size_v2 >> 20
+            raise BackendError(
+                f"the GPU is out of memory ({needed} MB for each of {self.depth} frames in flight): use a smaller "
+                f"--size, close other programs on it, or {WAY_ON}"
+            )
+        self._contexts.append(context)
+        addresses = {"frame": slot.device_in[0].address, "image": slot.device_out.address}
+        if self.spec.net.style_length:
+            addresses["style"] = slot.device_in[1].address
+        taken = context.set_input_shape("frame", slot.pinned_in[0].shape)
+        for name, address in addresses.items():
+            taken = context.set_tensor_address(name, address) and taken
+        if not taken:
+            raise self._fault("does not take these pictures", "remove the engine with rtstyle engines clean")
+        return context
+
+    def _drop(self) -> None:
+        """Contexts go before their engine, the engine before its runtime."""
+        self._contexts.clear()
+        self._jit = self._config = None
+        self._engine = None
+        self._trt_runtime = None
+
+    def _save_jit(self) -> None:
+        """Keep what was compiled on this GPU: the next start is faster."""
+        if self._jit is None or self._jit_path is None:
+            return
+        try:
+            content = bytes(self._jit.serialize())
+            if not self._jit_path.is_file() or self._jit_path.read_bytes() != content:
+                write_whole(self._jit_path, content)
+        except (OSError, OutputError) as error:
+            _log.warning("the next start will be slower: %s", error)
+
+    def _fault(self, what: str, remedy: str) -> BackendError:
+        return BackendError(f"{self._runtime.facts.title} {what} ({self._runtime.reason()}): {remedy}, or {WAY_ON}")

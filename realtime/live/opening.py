@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engines.backends import cache_folder
+from engines.cache import cache_folder
 from engines.contract import EngineOptions
 from engines.errors import SourceError
 from realtime.live.options import CamOptions

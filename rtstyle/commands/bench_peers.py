@@ -105,7 +105,7 @@ def _measured(chosen: list[Peer], plan: Plan, *, work: Path, refresh: bool) -> l
     from benchmarks.peers.environment import PeerEnvironment
     from benchmarks.peers.made_up import write_transformer
     from benchmarks.peers.rounds import measured_peers
-    from engines.backends import cache_folder
+    from engines.cache import cache_folder
 
     environment = PeerEnvironment(cache_folder() / "peers", report=_say)
     if refresh:

@@ -76,8 +76,7 @@ def quality(
 
 def _nets(scale: int, paths: list[Path] | None) -> list[NetFile]:
     from engines.errors import BadInputError
-    from engines.library import Library
-    from engines.upscalers import upscalers
+    from engines.library import Library, upscalers
 
     library = Library()
     if paths is None:

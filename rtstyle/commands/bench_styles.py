@@ -34,7 +34,7 @@ def measure_styles(
     from benchmarks.gatys import Yardstick
     from benchmarks.nets import painted_by
     from benchmarks.quality import paintings_by_style, quality_of, square_photos, times_of
-    from engines.backends import cache_folder
+    from engines.cache import cache_folder
     from engines.errors import BadInputError
 
     measured = [one for net in nets for one in painted_by(net, only, precisions)]

@@ -65,7 +65,7 @@ def style(
     """
     options = dict(locals())
     opt.check_content(content)
-    from engines.backends import cache_folder
+    from engines.cache import cache_folder
     from engines.errors import BadInputError
     from engines.library import DEFAULT_NET, Library
     from train.config import StyleConfig

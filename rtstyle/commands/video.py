@@ -73,7 +73,7 @@ def video(
     """
     from pathlib import Path
 
-    from engines.backends import cache_folder
+    from engines.cache import cache_folder
     from engines.contract import EngineOptions
     from engines.errors import SourceError
     from realtime.recipe import recipe

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engines.cache import times_path
 from engines.contract import EngineOptions
 from engines.errors import BackendError
 from engines.library import Library
-from engines.net_times import times_path
 from realtime.auto_net import best_first, choose, forecast
 from realtime.net_choice import NetChoice
 from realtime.recipe import Recipe, recipe, recipes

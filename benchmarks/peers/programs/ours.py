@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from engines.backends import cache_folder
+from engines.cache import cache_folder
 from engines.contract import EngineOptions
 from realtime.chain import open_painter
 from realtime.recipe import joined, recipe

@@ -91,7 +91,7 @@ def test_the_benchmark_for_gpus_measures_rates_and_stages(
 def test_a_picture_in_tiles_is_measured_on_the_cpu_and_painted_on_the_gpu(
     net: NetFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from engines.tiled_net import tiled_net
+    from engines.tiling import tiled_net
     from realtime.pictures.large import TilePainter
 
     tiled, size, style = tiled_net(net), (260, 132), trial_style(net)

@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image
 
 from engines.contract import EngineOptions, Picture
-from engines.look import look
 from engines.net_file import NetFile
+from engines.styles import resolve_style
 from realtime.painter import Treatment
 from realtime.pictures.batch import BatchOptions, BatchSummary, paint_batch
 from realtime.pictures.chain import PictureChain
@@ -43,7 +43,7 @@ def test_colours_that_cannot_be_seen_change_nothing_that_can(tmp_path: Path) -> 
     rough = np.where(alpha > 0, black, np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8))
     for name, pixels in (("black.png", black), ("rough.png", rough)):
         _save(tmp_path / "in", name, np.dstack([pixels, alpha]))
-    chosen = look("udnie")
+    chosen = resolve_style("udnie")
     _paint(chosen.net, Treatment(vector=chosen.vector), tmp_path / "in", tmp_path / "out", [])
     one, other = (np.asarray(Image.open(tmp_path / "out" / name)) for name in ("black.png", "rough.png"))
     assert np.array_equal(one, other)

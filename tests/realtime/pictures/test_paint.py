@@ -9,7 +9,7 @@ from engines import backends
 from engines.contract import Engine, EngineOptions, Picture
 from engines.errors import BadInputError
 from engines.net_file import NetFile
-from engines.tiled_net import NotTileableError
+from engines.tiling import NotTileableError
 from realtime.painter import Treatment
 from realtime.pictures import paint
 from realtime.pictures.paint import PicturePainter
