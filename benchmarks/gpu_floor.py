@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 import typer
 
+from engines.contract import padded_size
 from engines.library import Library
 from engines.net_file import NetFile
 from engines.openvino_backend import openvino_module
-from engines.ring import padded_size
 
 __all__ = ["CARDS", "Card", "Cost", "cost_of", "floor_ms", "main"]
 

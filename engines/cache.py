@@ -17,15 +17,7 @@ import platformdirs
 from engines.atomic import read_whole, write_whole
 from engines.errors import BadInputError, OutputError
 
-__all__ = [
-    "KEPT_S",
-    "NetTimes",
-    "cache_folder",
-    "compiled_path",
-    "read_compiled",
-    "times_path",
-    "write_compiled",
-]
+__all__ = ["KEPT_S", "NetTimes", "cache_folder", "compiled_path", "read_compiled", "times_path", "write_compiled"]
 
 KEPT_S = 30 * 24 * 3600
 _FORMAT = 1

@@ -22,15 +22,7 @@ from engines.onnx_graph import makers, remove_unused_weights, users
 if TYPE_CHECKING:
     import onnx
 
-__all__ = [
-    "CONVERTER",
-    "STATISTICS",
-    "check_typing",
-    "find_islands",
-    "half_from_net",
-    "typed_from_net",
-    "typed_graph",
-]
+__all__ = ["CONVERTER", "STATISTICS", "check_typing", "find_islands", "half_from_net", "typed_from_net", "typed_graph"]
 
 CONVERTER = 1
 """Raised when this module writes other graphs: engines of an older converter are then built anew."""

@@ -44,12 +44,15 @@ __all__ = [
 ]
 
 DEFAULT_NET = "fast"
-_NET, _STYLE = ".onnx", ".safetensors"
 SR_MODES = ("fidelity", "perceptual")
 """fidelity: nearest to the original in pixels; perceptual: sharper, and cleans what cameras and codecs leave."""
 DEFAULT_SR_MODE = "perceptual"
+
+_NET, _STYLE = ".onnx", ".safetensors"
 _FORMAT = "1"
+"""The format version of style files that this module writes, and the only one that it reads."""
 _LARGEST = 16 * 2**20
+"""Bytes of a style file."""
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _TEXTS = ("name", "title", "artist", "year", "licence", "source", "net", "net_digest")
 

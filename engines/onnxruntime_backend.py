@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from engines.contract import EngineOptions, EngineSpec, Picture
+from engines.contract import EngineOptions, EngineSpec, Picture, RingEngine
 from engines.errors import BackendError, MissingPackageError
 from engines.net_file import NetFile
-from engines.ring import RingEngine
 
 __all__ = ["describe", "open_engine", "open_session"]
 

@@ -14,25 +14,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engines.cache import compiled_path, read_compiled, write_compiled
-from engines.contract import EngineOptions, EngineSpec, Picture
+from engines.contract import EngineOptions, EngineSpec, Picture, RingEngine, padded_size
 from engines.errors import BackendError, MissingPackageError
 from engines.int8 import CONVERTER, int8_from_net
 from engines.net_file import NetFile, NetSpec
 from engines.onnx_graph import makers, users
 from engines.processors import processor
-from engines.ring import RingEngine, padded_size
 
 if TYPE_CHECKING:
     import onnx
     import openvino
 
-__all__ = [
-    "describe",
-    "open_engine",
-    "openvino_core",
-    "openvino_module",
-    "shuffle_late",
-]
+__all__ = ["describe", "open_engine", "openvino_core", "openvino_module", "shuffle_late"]
 
 _DEVICE = "CPU"
 _TELEMETRY = "openvino_telemetry"

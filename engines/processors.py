@@ -17,14 +17,7 @@ from pathlib import Path
 from engines.errors import BackendError
 from engines.nvidia.driver import find_gpu
 
-__all__ = [
-    "GraphicsCard",
-    "Processor",
-    "from_cpuinfo",
-    "from_sysctl",
-    "graphics_cards",
-    "processor",
-]
+__all__ = ["GraphicsCard", "Processor", "from_cpuinfo", "from_sysctl", "graphics_cards", "processor"]
 
 _X86 = {
     "avx2": "AVX2",
@@ -62,7 +55,6 @@ _APPLE = {
 }
 _WINDOWS = {40: "AVX2", 41: "AVX-512", 19: "NEON", 43: "NEON-DOT"}
 """By the number that IsProcessorFeaturePresent takes; it knows of no other."""
-
 
 _SYSFS = Path("/sys/class/drm")
 _NVIDIA = "0x10de"

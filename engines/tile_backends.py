@@ -16,13 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.contract import EngineOptions, EngineSpec, Picture, StyleVector
+from engines.contract import EngineOptions, EngineSpec, Picture, StyleVector, padded_size
 from engines.errors import BackendError
 from engines.net_file import NetFile
 from engines.nvidia.driver import Gpu
 from engines.onnxruntime_backend import open_session
 from engines.openvino_backend import openvino_core
-from engines.ring import padded_size
 
 __all__ = ["Measure", "ON_A_GPU", "open_measure", "options_for_tiles", "whole_on_gpu"]
 

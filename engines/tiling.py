@@ -27,12 +27,7 @@ from engines.onnx_graph import opset_of
 if TYPE_CHECKING:
     import onnx
 
-__all__ = [
-    "NotTileableError",
-    "Statistics",
-    "TiledNet",
-    "tiled_net",
-]
+__all__ = ["NotTileableError", "Statistics", "TiledNet", "tiled_net"]
 
 _NORM = "InstanceNormalization"
 _LOCAL = frozenset(

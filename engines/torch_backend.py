@@ -28,12 +28,7 @@ if TYPE_CHECKING:
     import onnx
     import torch
 
-__all__ = [
-    "GraphModule",
-    "describe",
-    "load_graph",
-    "open_engine",
-]
+__all__ = ["GraphModule", "describe", "load_graph", "open_engine"]
 
 _PRECISIONS = ("f16", "f32")
 _READ_ON_HOST = ("Pad", "Resize")

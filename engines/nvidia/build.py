@@ -19,12 +19,7 @@ from engines.nvidia.driver import WAY_ON
 from engines.nvidia.key import EngineKey
 from engines.nvidia.runtimes import Runtime
 
-__all__ = [
-    "PhaseTree",
-    "Plan",
-    "Report",
-    "build_plan",
-]
+__all__ = ["PhaseTree", "Plan", "Report", "build_plan"]
 
 Report = Callable[[float, str], None]
 """Called with the fraction done, 0..1 and never falling, and the innermost phase in the vendor's words."""

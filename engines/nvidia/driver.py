@@ -1,8 +1,6 @@
 """What the NVIDIA driver says, asked without any package: its GPU, and what its errors mean for a user.
 
-Quick enough for `doctor` on every machine.
-
-Not yet run on a GPU.
+Quick enough for `doctor` on every machine. Not yet run on a GPU.
 """
 
 from __future__ import annotations
@@ -14,20 +12,14 @@ from dataclasses import dataclass
 
 from engines.errors import BackendError
 
-__all__ = [
-    "Gpu",
-    "WAY_ON",
-    "driver_library",
-    "error_name",
-    "fault",
-    "find_gpu",
-]
+__all__ = ["Gpu", "WAY_ON", "driver_library", "error_name", "fault", "find_gpu"]
 
 _NAMES = {"win32": "nvcuda.dll", "darwin": None}
 _ATTRIBUTE_MAJOR, _ATTRIBUTE_MINOR = 75, 76
 _OLDEST_DRIVER = 12000
 """CUDA version 12.0, times 1000, plus 10 times the minor one."""
 WAY_ON = "go on with --backend openvino"
+"""How messages end."""
 
 _LOST = "the GPU was lost or its program crashed: start again, look at the system log if it comes back, or"
 _DRIVER = "the NVIDIA driver does not fit: update it and restart the machine, or"

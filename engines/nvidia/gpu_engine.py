@@ -22,17 +22,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.contract import EngineSpec, Picture, StyleVector
+from engines.contract import EngineSpec, Picture, RingEngine, StyleVector, padded_size
 from engines.errors import BackendError
 from engines.nvidia.cuda import Cuda, DeviceBuffer, Event, Stream
-from engines.ring import RingEngine, padded_size
 
-__all__ = [
-    "GpuEngine",
-    "Slot",
-    "Slots",
-    "State",
-]
+__all__ = ["GpuEngine", "Slot", "Slots", "State"]
 
 _log = logging.getLogger(__name__)
 _WARM_UP = 3

@@ -7,24 +7,15 @@ import json
 import re
 from dataclasses import asdict, dataclass
 
-from engines.contract import SMALLEST_SIDE
+from engines.contract import SMALLEST_SIDE, padded_size
 from engines.errors import BadInputError
 from engines.fp16 import CONVERTER
 from engines.names import nearest
 from engines.net_file import NetFile
 from engines.nvidia.driver import Gpu
 from engines.nvidia.runtimes import RuntimeFacts, platform_of
-from engines.ring import padded_size
 
-__all__ = [
-    "EngineKey",
-    "KNOWN_GPUS",
-    "SizeRange",
-    "TENSORRT_PRECISIONS",
-    "THIS",
-    "make_key",
-    "parse_targets",
-]
+__all__ = ["EngineKey", "KNOWN_GPUS", "SizeRange", "TENSORRT_PRECISIONS", "THIS", "make_key", "parse_targets"]
 
 TENSORRT_PRECISIONS = ("f16", "f32")
 THIS = "this"

@@ -24,12 +24,7 @@ from engines.nvidia.driver import WAY_ON, find_gpu
 from engines.nvidia.key import EngineKey, SizeRange
 from engines.nvidia.runtimes import installed_version, load_runtime, platform_of, runtime_facts
 
-__all__ = [
-    "EngineStore",
-    "StoredEngine",
-    "layer_lines",
-    "problem_of",
-]
+__all__ = ["EngineStore", "StoredEngine", "layer_lines", "problem_of"]
 
 _FORMAT = 1
 _PLAN, _SIDECAR, _JIT, _TIMING = ".engine", ".json", ".jit", ".timing"

@@ -28,12 +28,7 @@ from engines.nvidia.runtimes import Runtime, RuntimeFacts, installed_version, lo
 from engines.nvidia.store import EngineStore, StoredEngine
 from engines.parity import check_engine, check_graph
 
-__all__ = [
-    "STORE_FOLDER",
-    "TensorRtBackend",
-    "TensorRtEngine",
-    "make_engine",
-]
+__all__ = ["STORE_FOLDER", "TensorRtBackend", "TensorRtEngine", "make_engine"]
 
 STORE_FOLDER = "nvidia"
 """Below the cache folder."""

@@ -63,7 +63,7 @@ def test_any_text_gives_weights_or_bad_input_and_nothing_else(text: str) -> None
 
 
 @given(st.text(alphabet="udniewav:,.05/\\ \0\n-+eE\udcff", max_size=25))
-def test_any_text_after_style_gives_a_look_or_bad_input_and_nothing_else(text: str) -> None:
+def test_any_text_after_style_gives_a_style_or_bad_input_and_nothing_else(text: str) -> None:
     library = Library(shipped_folder())
     with contextlib.suppress(BadInputError):
         vector = resolve_style(text, library=library).vector
@@ -144,12 +144,14 @@ def test_a_net_without_styles_needs_no_vector(
         ("red", "", "no net is called ''"),
     ],
 )
-def test_looks_that_are_not_there_are_bad_input(library: Library, text: str | None, net: str | None, said: str) -> None:
+def test_styles_that_are_not_there_are_bad_input(
+    library: Library, text: str | None, net: str | None, said: str
+) -> None:
     with pytest.raises(BadInputError, match=said):
         resolve_style(text, net=net, library=library)
 
 
-def test_a_style_that_several_nets_have_gives_a_look_for_each_and_a_named_net_only_its_own(
+def test_a_style_that_several_nets_have_is_resolved_for_each_and_a_named_net_only_its_own(
     library: Library, tmp_path: Path
 ) -> None:
     for name in ("fast", "zebra"):
