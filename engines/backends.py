@@ -1,4 +1,9 @@
-"""The backends by name, and the choice between them."""
+"""The backends by name, and the choice between them.
+
+with open_engine(net, (640, 480), backend="auto") as engine:
+    engine.submit(frame, style)
+    image = engine.collect()
+"""
 
 from __future__ import annotations
 
@@ -49,13 +54,13 @@ class _Backend(Protocol):
 
 
 class Builder(_Backend, Protocol):
-    """What the module of a backend in BUILT offers besides. Both questions raise what `open_engine` raises."""
+    """What the module of a backend in BUILT offers in addition. Both questions raise what `open_engine` raises."""
 
     TITLE: str
     """Its name in words."""
 
     def is_built(self, net: NetFile, size: tuple[int, int], options: EngineOptions) -> bool:
-        """Whether `open_engine` would find an engine, be it one to finish and check first."""
+        """Whether `open_engine` would find an engine, even one that it still has to finish and check."""
 
     def is_ready(self, net: NetFile, size: tuple[int, int], options: EngineOptions) -> bool:
         """Whether `open_engine` would be quick: nothing is to be built, finished or checked."""

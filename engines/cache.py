@@ -1,4 +1,4 @@
-"""The cache folder: compiled nets, so that the second start does not compile again, and how long nets take here."""
+"""The cache folder: compiled nets, so that a second start need not compile, and how long nets take on this machine."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def compiled_path(folder: Path, label: str, facts: Mapping[str, object]) -> Path
 
 
 def read_compiled(path: Path) -> bytes | None:
-    """The vendor's bytes, or None where there are none, or where they are not what was written."""
+    """The vendor's bytes; None where there are none, or where the file is damaged."""
     if not path.exists():
         return None
     try:
@@ -74,10 +74,10 @@ def times_path(cache: Path) -> Path:
 
 
 class NetTimes:
-    """How long nets take for a frame here: one JSON file, read once and written anew whole, so that each is timed once.
+    """How long nets take for a frame here: one JSON file, read once and rewritten whole, so that nets are timed once.
 
-    A time is found again by everything that it depends on: the nets' digests, the size, the backend with its version
-    and device, the precision, the frames in flight, the CPU and its cores; a change of any of them is another entry.
+    A time is filed under everything that it depends on: the nets' digests, the size, the backend with its version
+    and device, the precision, the frames in flight, the CPU and its cores; a change of any of them makes another entry.
     It counts for 30 days: a machine that was busy on the first day, or has a new driver, gets another chance.
     `rtstyle engines clean` removes the file, `rtstyle doctor` times anew. A file that is damaged or cannot be written
     costs time, no run.

@@ -1,6 +1,7 @@
-"""The contract of every engine, a net made ready for one picture size on one backend, and what all engines share.
+"""The contract that every engine keeps, and the base class that engines share.
 
-The base class does the checks, the padding to the net's size multiple, and the ring of frames in flight.
+An engine is a net made ready for one picture size on one backend. The base class checks what it is given, pads frames
+to the net's size multiple, and keeps the ring of frames in flight.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ SMALLEST_SIDE = 16
 
 @dataclass(frozen=True, kw_only=True)
 class EngineOptions:
-    """How an engine is to be made. None leaves the choice to the backend."""
+    """How an engine is to be made; None leaves a choice to the backend."""
 
     precision: str | None = None
     """One of PRECISIONS. One that the device cannot do is an error, never replaced by another."""
@@ -254,5 +255,5 @@ def _copy_padded(frame: Picture, slot: Picture) -> None:
 
 
 def _mirrored(length: int, padded: int) -> NDArray[np.intp]:
-    """Which of `length` positions stand at `length..padded - 1`, however often the mirror has to turn back."""
+    """The positions below `length` that are seen at `length..padded - 1`; the mirror may turn back several times."""
     return np.pad(np.arange(length), (0, padded - length), mode="reflect")[length:]

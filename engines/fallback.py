@@ -31,7 +31,7 @@ _ONE_BUILD = threading.Lock()
 
 @dataclass(frozen=True, kw_only=True)
 class HotSwap:
-    """How far the change from an engine to a better one is."""
+    """How far the change from one engine to a better one has come."""
 
     net: str
     title: str
@@ -39,7 +39,7 @@ class HotSwap:
     state: str
     """BUILDING; DONE: the better one paints; FAILED: the first one goes on."""
     seconds: float
-    """How long it has taken by now, or took until the better one was there or had failed."""
+    """How long it has taken so far, or took until the better one was ready or had failed."""
     reason: str = ""
     """Why it failed."""
 
@@ -61,7 +61,7 @@ def open_engine_at_once(
     options: EngineOptions | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> Engine:
-    """As `engines.backends.open_engine`, but with `auto` the CPU begins where the GPU's engine is still to be built.
+    """Like `engines.backends.open_engine`, but with `auto` the CPU paints while the GPU's engine is still to be built.
 
     A backend that is named is waited for: named means used. `tell` gets a line at the beginning and at the end of the
     build, from any thread; without it the lines are logged. Raises what `open_engine` raises.
@@ -87,7 +87,7 @@ def open_engine_at_once(
 
 
 class FallbackEngine:
-    """An Engine that a better one replaces in the middle of the stream: no frame is lost, none out of order.
+    """An Engine that a better one replaces in mid-stream: no frame is lost, and none comes out of order.
 
     `spec` is that of the engine which takes the next frame. If the better one cannot be made, that is said and the
     first goes on.
@@ -102,7 +102,7 @@ class FallbackEngine:
         tell: Callable[[str], None] | None = None,
         patience_s: float = 1.0,
     ) -> None:
-        """make: called in a thread of its own; its argument is set when nobody waits for it any more.
+        """make: called in a thread of its own; its argument is set once nobody waits for it any more.
 
         title: what is made, in words. tell: as for `open_engine_at_once`. patience_s: how long somebody who closes the
         engine waits without being told what for.

@@ -1,4 +1,4 @@
-"""From a float32 net to a strongly typed half-precision one: what a GPU engine computes stands in the graph itself.
+"""From a float32 net to a strongly typed half-precision one: the graph itself says what a GPU engine computes.
 
 TensorRT 11 and TensorRT for RTX take the types of the graph as they are, so the choice is made here, once:
 

@@ -1,6 +1,6 @@
 """From a plain single-style ONNX graph, as people have them, to a net file that paints the same.
 
-Such a graph takes one float picture `(1, 3, h, w)` and gives one back. Many are of old opsets, and many were traced
+Such a graph takes one float picture `(1, 3, h, w)` and gives one back. Many use old opsets, and many were traced
 for one size only although nothing in their layers depends on it.
 """
 

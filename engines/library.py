@@ -1,10 +1,14 @@
-"""Styles, and where nets and styles are found: those shipped with the package, and the user's own.
+"""Styles, and the library of nets and styles: those shipped with the package, and the user's own.
+
+    library = Library()
+    net = library.net("fast")
+    vector = library.style("udnie", net).vector
 
 Both folders have one layout: `NET.onnx` is a net, `NET/STYLE.safetensors` are its styles. The user's folder is
 RTSTYLE_HOME or, without it, the user data folder of the system; its files come before shipped ones of the same name.
 A net that is named by its path has its styles beside it, in the same layout.
 
-A style file is a few kilobytes of safetensors that make one painter of a net. One tensor `style`, float32
+A style file is a few kilobytes of safetensors that make a net paint in one style. It holds one tensor `style`, float32
 `(style_length,)`: the scales and shifts of every normalised channel (Dumoulin, Shlens, Kudlur 2017). The metadata says
 whose picture it is and which net it belongs to.
 """
@@ -137,7 +141,7 @@ def check_belongs(style: Style, net: NetFile) -> None:
 
 
 def _with_sorted_header(content: bytes) -> bytes:
-    """The same safetensors file with its header in one order: the library writes metadata in an order of chance."""
+    """The same safetensors file with its header in one order: the library writes metadata in random order."""
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
     text = json.dumps(header, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
@@ -167,7 +171,7 @@ def user_folder() -> Path:
 
 
 class Library:
-    """Nets and styles by name, found anew at each question: a file that is copied in is there at once."""
+    """Nets and styles by name. The folders are read at each question: a file that is copied in is found at once."""
 
     def __init__(self, *folders: Path) -> None:
         """`folders` come in the order of precedence; none: the user's, then the shipped one."""
@@ -187,7 +191,7 @@ class Library:
         return self._styles(net.spec.name, net.path or self.nets().get(net.spec.name))
 
     def folder_for_styles(self, net: NetFile) -> Path:
-        """Where a new style of a net that was read goes: beside the net, for shipped ones into the user's folder."""
+        """Where a new style of a net goes: beside the net's file, or into the user's folder for a shipped net."""
         beside = None if net.path is None else net.path.parent
         return (user_folder() if beside in (None, shipped_folder()) else beside) / net.spec.name
 
@@ -268,7 +272,7 @@ def _styles_in(folder: Path) -> dict[str, Path]:
 
 
 def _equal(one: Path | None, other: Path | None) -> bool:
-    """Whether two files hold the same net. What cannot be told is taken for the same: using it says what is wrong."""
+    """Whether two files hold the same net. One that cannot be read counts as the same: using it says what is wrong."""
     if one is None or other is None or one == other:
         return True
     try:

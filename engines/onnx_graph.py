@@ -1,4 +1,4 @@
-"""ONNX graphs: reading them, what the graph of a net file must hold and must not, and what a graph says of itself."""
+"""ONNX graphs: parsing them, what a net file's graph must and must not hold, and what can be read off a graph."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def makers(model: onnx.ModelProto) -> dict[str, onnx.NodeProto]:
 
 
 def users(model: onnx.ModelProto) -> dict[str, list[onnx.NodeProto]]:
-    """The nodes that take a tensor, by the tensor's name, once for each input that it is."""
+    """The nodes that read a tensor, by the tensor's name; a node that reads it twice is there twice."""
     found: dict[str, list[onnx.NodeProto]] = {}
     for node in model.graph.node:
         for name in node.input:

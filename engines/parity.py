@@ -1,6 +1,6 @@
 """The parity check: whether an engine paints what the reference paints, the same net on the CPU in float32.
 
-Also the reference runner for float graphs that are no nets yet.
+Also the reference runner, for float graphs that are not nets yet.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def parity(engine: Engine, net: NetFile) -> tuple[float, float]:
 
 
 def trial_pictures(size: tuple[int, int]) -> list[Picture]:
-    """uint8 `(h, w, 3)`: black, white, noise, and shapes with soft and hard edges."""
+    """Pictures of (width, height), uint8 `(h, w, 3)` RGB: black, white, noise, and shapes with soft and hard edges."""
     width, height = size
     random = np.random.default_rng(5)
     noise = random.integers(0, 256, (height, width, 3), np.uint8)
@@ -141,7 +141,7 @@ class ReferenceRunner:
     """
 
     def __init__(self, model: onnx.ModelProto, label: str, *, extra_outputs: Sequence[str] = ()) -> None:
-        """`extra_outputs`: tensors inside the graph to be looked at. Raises BackendError where no runtime takes it."""
+        """extra_outputs: tensors inside the graph that `shapes` tells of. Raises BackendError where it does not load."""
         self._label = label
         self._names = [model.graph.output[0].name, *dict.fromkeys(extra_outputs)]
         load = _in_onnxruntime if importlib.util.find_spec("onnxruntime") else _in_openvino

@@ -1,4 +1,4 @@
-"""The CPU, which of its instructions multiply matrices quickly, and the GPUs of this machine.
+"""The CPU of this machine, the instructions with which it multiplies matrices quickly, and the GPUs.
 
 Asked of the system and of NVIDIA's driver, cheaply and without any package.
 """
@@ -147,7 +147,7 @@ class GraphicsCard:
 
 
 def graphics_cards(sysfs: Path = _SYSFS) -> list[GraphicsCard]:
-    """The NVIDIA GPU that would be used comes first. Other vendors' GPUs are found on Linux only."""
+    """All GPUs, first the NVIDIA GPU that would be used. Other vendors' GPUs are found on Linux only."""
     found = []
     reason = ""
     try:

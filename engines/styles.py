@@ -1,4 +1,8 @@
-"""From what a user types after --style to a net and a style vector."""
+"""From what a user types after --style to a net and a style vector.
+
+found = resolve_style("udnie:0.7,wave:0.3")
+engine.submit(frame, found.vector)
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What painting in tiles asks of the backends: how much goes whole, in which precision, and the moments of a layer.
+"""Tiled painting and the backends: how large a picture is painted whole, the precision of tiles, layer statistics.
 
 Statistics must be those of the numbers that the painter computes with: measured in float32 and used in float16, they
 let flat pictures overflow (emulated: infinite after a few layers). GPU backends cannot run the measuring graphs of

@@ -1,6 +1,6 @@
 """PyTorch on an NVIDIA GPU: where no TensorRT can be had, and the yardstick for its engines. Needs torch with CUDA.
 
-The one backend that uses torch, and only when it is asked for or is the best there is: torch is imported in
+The only backend that uses torch, and only where it is asked for or is the best there is: torch is imported in
 `open_engine`. Not yet run on a GPU; its operators are checked on the CPU.
 """
 

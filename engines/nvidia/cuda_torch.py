@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from engines.errors import BackendError
 from engines.nvidia.driver import WAY_ON, fault
 
-__all__ = ["TorchCuda", "open_device"]
+__all__ = ["TorchCuda", "open_device", "translated"]
 
 
 def open_device() -> TorchCuda:

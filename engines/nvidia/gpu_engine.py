@@ -133,7 +133,7 @@ class Slots:
 
 
 class GpuEngine(RingEngine):
-    """Owns `cuda` and everything on it. Use from one thread at a time; it may be another than the one that made it.
+    """Owns `cuda` and everything on it. For one thread at a time, which need not be the one that made it.
 
     Subclasses load a net once and give each slot its launch.
     """

@@ -85,7 +85,7 @@ class SizeRange:
 
 @dataclass(frozen=True, kw_only=True)
 class EngineKey:
-    """All that an engine depends on. Two equal keys give engines that stand for each other."""
+    """All that an engine depends on. Engines with equal keys are interchangeable."""
 
     net: str
     net_digest: str

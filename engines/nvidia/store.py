@@ -1,4 +1,4 @@
-"""The folder of compiled engines: a plan and a JSON sidecar for each, found by what they are, never by name alone.
+"""The folder of compiled engines: each is a plan with a JSON sidecar, and is found by its key, never by its name alone.
 
 The sidecar says what the engine was made for and the SHA-256 of the plan; without it, or with another digest, a plan
 is damaged and is built anew.
@@ -66,7 +66,7 @@ class StoredEngine:
 
 
 class EngineStore:
-    """Reads the folder anew at each question."""
+    """The engines in a folder, which is read at each question."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -137,7 +137,7 @@ class EngineStore:
         return self.folder / f"{key.runtime}-{key.version}-{digest}{_TIMING}"
 
     def remove(self, paths: Iterable[Path]) -> int:
-        """Delete files; returns the bytes that are free again."""
+        """Delete files; returns how many bytes that freed."""
         freed = 0
         for path in paths:
             try:
