@@ -29,7 +29,7 @@ from engines.onnx_graph import (
     receptive_margin,
     with_new_opset,
 )
-from engines.parity import Planes, ReferenceRunner, reference_engine
+from engines.parity import Planes, ReferenceRunner, first_line, reference_engine
 
 if TYPE_CHECKING:
     import onnx
@@ -250,7 +250,7 @@ def _size_multiple(plain: onnx.ModelProto, label: str) -> int:
         try:
             came = [net(np.zeros((1, 3, multiple * h, multiple * w), np.float32)).shape[2:] for w, h in sizes]
         except BackendError as error:
-            reason = str(error).removeprefix(f"{label}: ")
+            reason = f"the graph cannot be run: {first_line(error.__cause__ or error)}"
             continue
         if came == [(multiple * h, multiple * w) for w, h in sizes]:
             return multiple

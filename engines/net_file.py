@@ -148,7 +148,7 @@ def _spec_from_metadata(metadata: Mapping[str, str], label: str) -> NetSpec:
         try:
             return metadata[_PREFIX + key]
         except KeyError:
-            raise NetFileError(f"{label}: the metadata has no {_PREFIX}{key}") from None
+            raise NetFileError(f"the metadata has no {_PREFIX}{key}") from None
 
     if _PREFIX + "format" not in metadata:
         raise NetFileError(
@@ -175,4 +175,4 @@ def _spec_from_metadata(metadata: Mapping[str, str], label: str) -> NetSpec:
             **{name: int(value(name)) for name in _INTEGERS},
         )
     except (ValueError, TypeError, NetFileError) as error:
-        raise NetFileError(f"{label}: wrong metadata: {str(error).removeprefix(label + ': ')}") from error
+        raise NetFileError(f"{label}: wrong metadata: {error}") from error

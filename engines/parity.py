@@ -28,6 +28,7 @@ __all__ = [
     "ReferenceRunner",
     "check_engine",
     "check_graph",
+    "first_line",
     "parity",
     "reference_engine",
     "trial_pictures",
@@ -141,14 +142,14 @@ class ReferenceRunner:
     """
 
     def __init__(self, model: onnx.ModelProto, label: str, *, extra_outputs: Sequence[str] = ()) -> None:
-        """extra_outputs: tensors inside the graph that `shapes` tells of. Raises BackendError where it does not load."""
+        """extra_outputs: tensors inside the graph that `shapes` tells of. BackendError where it does not load."""
         self._label = label
         self._names = [model.graph.output[0].name, *dict.fromkeys(extra_outputs)]
         load = _in_onnxruntime if importlib.util.find_spec("onnxruntime") else _in_openvino
         try:
             self._run = load(_with_outputs(model, self._names), self._names)
         except Exception as error:  # the runtimes' errors have no common base but Exception
-            raise BackendError(f"{label}: the graph cannot be loaded: {_first_line(error)}") from error
+            raise BackendError(f"{label}: the graph cannot be loaded: {first_line(error)}") from error
 
     def __call__(self, planes: Planes) -> Planes:
         """What the graph makes of float32 `(1, 3, h, w)`. Raises BackendError for a size that it does not take."""
@@ -162,7 +163,7 @@ class ReferenceRunner:
         try:
             return [np.asarray(array, np.float32) for array in self._run(planes)]
         except Exception as error:
-            raise BackendError(f"{self._label}: the graph cannot be run: {_first_line(error)}") from error
+            raise BackendError(f"{self._label}: the graph cannot be run: {first_line(error)}") from error
 
 
 def _with_outputs(model: onnx.ModelProto, names: Sequence[str]) -> bytes:
@@ -194,7 +195,8 @@ def _in_openvino(content: bytes, names: list[str]) -> Callable[[Planes], Sequenc
     return run
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
+    """The first line of what a runtime says, cut where it gets long."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0][:_LONGEST] if lines else type(error).__name__
 
