@@ -32,16 +32,15 @@ import numpy as np
 import typer
 
 from benchmarks.results import size_text, write_result
-from engines.cache import cache_folder
 from engines.backends import open_engine, reports
-from engines.contract import Engine, EngineOptions
+from engines.cache import cache_folder
+from engines.contract import Engine, EngineOptions, padded_size
 from engines.errors import RtStyleError
 from engines.library import DEFAULT_NET, Library
 from engines.net_file import NetFile
-from engines.parity import trial_pictures, trial_style
 from engines.nvidia.driver import find_gpu
 from engines.openvino_backend import openvino_module
-from engines.contract import padded_size
+from engines.parity import trial_pictures, trial_style
 
 __all__ = [
     "CARDS",

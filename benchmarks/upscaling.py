@@ -15,9 +15,8 @@ from benchmarks.tables import compact_table
 from engines.backends import open_engine
 from engines.contract import Engine, EngineOptions, Picture
 from engines.errors import BadInputError
-from engines.library import Library
+from engines.library import Library, upscalers
 from engines.net_file import NetFile
-from engines.library import upscalers
 from train.sr.bicubic import imresize
 from train.sr.histogram import match_histogram
 from train.sr.metrics import psnr, ssim

@@ -17,9 +17,9 @@ from typing import Literal
 import numpy as np
 
 from engines.backends import AUTO, BackendReport, must_build, usable_backend
+from engines.cache import NetTimes
 from engines.contract import EngineOptions
 from engines.errors import BackendError
-from engines.cache import NetTimes
 from engines.processors import processor
 from realtime.pipeline import ResolvedPipeline, StyleParams, open_pipeline
 from realtime.stats import now_ns

@@ -19,11 +19,10 @@ import numpy as np
 from engines.backends import AUTO, open_engine
 from engines.contract import Engine, EngineOptions, EngineSpec, Picture, StyleVector
 from engines.errors import BadInputError
-from engines.library import Library
-from engines.styles import AUTO_NET, ResolvedStyle, resolve_styles
+from engines.fallback import FallbackEngine, HotSwap, open_engine_at_once
+from engines.library import Library, upscaler
 from engines.net_file import NetFile
-from engines.library import upscaler
-from engines.fallback import HotSwap, FallbackEngine, open_engine_at_once
+from engines.styles import AUTO_NET, ResolvedStyle, resolve_styles
 from realtime.user_options import StyleOptions
 
 __all__ = [

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from engines.backends import open_engine
+from engines.calibration import with_int8_scales
 from engines.contract import EngineOptions, Picture
 from engines.errors import BackendError, BadInputError
-from engines.calibration import with_int8_scales
-from engines.net_file import NetFile, NetSpec, net_from_model, write_net
 from engines.library import Style, write_style
+from engines.net_file import NetFile, NetSpec, net_from_model, write_net
 from train.credits import Credit
 from train.networks import TransformNet
 from train.photos import read_rgb

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from engines.calibration import LOWEST_PSNR, int8_psnr
-from engines.net_file import NetFile
 from engines.library import Style, write_style
+from engines.net_file import NetFile
 from train.batches import Batch, first_batch
 from train.config import StyleConfig
 from train.credits import Credit

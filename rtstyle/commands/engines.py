@@ -92,10 +92,10 @@ def list_engines(as_json: JsonOption = False) -> None:
     if not entries:
         typer.echo(f"no engines in {store.folder} yet: make one with rtstyle engines build")
     for stored in entries:
-        recipe = stored.recipe
+        key = stored.key
         typer.echo(
-            f"{recipe.key[:8]}  {recipe.net} {_sizes(recipe.sizes)} {recipe.precision}  {recipe.runtime} "
-            f"{recipe.version} for {recipe.device or ', '.join(recipe.targets)}  {stored.nbytes / 1e6:.1f} MB, "
+            f"{key.digest[:8]}  {key.net} {_sizes(key.sizes)} {key.precision}  {key.runtime} "
+            f"{key.version} for {key.device or ', '.join(key.targets)}  {stored.nbytes / 1e6:.1f} MB, "
             f"built in {stored.build_s:.1f} s{_problem(stored)}"
         )
     if entries:
@@ -122,15 +122,15 @@ def inspect(
     if as_json:
         _print_json({**stored.summary(), **({"layers": lines} if layers else {})})
         return
-    recipe = stored.recipe
+    key = stored.key
     checked = ", ".join(f"{gpu}: {db} dB against the CPU" for gpu, db in stored.checked.items())
     for label, value in (
         ("engine", stored.path),
-        ("net", f"{recipe.net}, file {recipe.net_digest[:12]}"),
-        ("sizes", _sizes(recipe.sizes)),
-        ("types", f"{recipe.precision}, norms and picture conversion in f32" if recipe.precision == "f16" else "f32"),
-        ("runtime", f"{recipe.runtime} {recipe.version}, platform {recipe.platform}"),
-        ("GPU", recipe.device or ", ".join(recipe.targets)),
+        ("net", f"{key.net}, file {key.net_digest[:12]}"),
+        ("sizes", _sizes(key.sizes)),
+        ("types", f"{key.precision}, norms and picture conversion in f32" if key.precision == "f16" else "f32"),
+        ("runtime", f"{key.runtime} {key.version}, platform {key.platform}"),
+        ("GPU", key.device or ", ".join(key.targets)),
         ("size", f"{stored.nbytes / 1e6:.1f} MB, SHA-256 {stored.sha256[:12]}"),
         ("built", f"{stored.built} in {stored.build_s} s"),
         ("checked", checked or "not yet on a GPU: it will be at its first use"),
@@ -153,8 +153,7 @@ def clean(
 
     Example: rtstyle engines clean
     """
-    from engines.cache import cache_folder
-    from engines.cache import times_path
+    from engines.cache import cache_folder, times_path
     from engines.nvidia.store import problem_of
 
     store = _store(None)
@@ -173,8 +172,8 @@ def clean(
 
 def _store(folder: Path | None) -> EngineStore:
     from engines.cache import cache_folder
-    from engines.nvidia.tensorrt_engine import STORE_FOLDER
     from engines.nvidia.store import EngineStore
+    from engines.nvidia.tensorrt_engine import STORE_FOLDER
 
     return EngineStore(folder or cache_folder() / STORE_FOLDER)
 

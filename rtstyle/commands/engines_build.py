@@ -12,13 +12,12 @@ import typer
 from engines.errors import BackendError, BadInputError, MissingPackageError
 from engines.library import DEFAULT_NET, Library
 from engines.net_file import NetFile
-from engines.nvidia.driver import Gpu, find_gpu
-from engines.nvidia.tensorrt_engine import make_engine
 from engines.nvidia.build import Report
-from engines.nvidia.key import EngineKey, SizeRange, make_key
+from engines.nvidia.driver import Gpu, find_gpu
+from engines.nvidia.key import THIS, EngineKey, SizeRange, make_key, parse_targets
 from engines.nvidia.runtimes import RUNTIMES, RuntimeFacts, installed_version, runtime_facts
 from engines.nvidia.store import EngineStore, StoredEngine
-from engines.nvidia.key import THIS, parse_targets
+from engines.nvidia.tensorrt_engine import make_engine
 
 __all__ = ["Order", "build_all", "parse_size"]
 
@@ -51,18 +50,16 @@ def build_all(order: Order, store: EngineStore, *, quiet: bool = False) -> list[
     if gpu is not None:
         targets = (gpu.target,)
     facts = _choose_runtime(order.runtime, targets, gpu)
-    recipes = [
+    keys = [
         (
             net,
-            make_key(
-                net, sizes, precision=order.precision, runtime=facts, version=version, targets=targets, gpu=gpu
-            ),
+            make_key(net, sizes, precision=order.precision, runtime=facts, version=version, targets=targets, gpu=gpu),
         )
         for version in [installed_version(facts.name)]
         for net in nets
         for sizes in _ranges(order, net)
     ]
-    return [_build_one(net, recipe, store, gpu, force=order.force, quiet=quiet) for net, recipe in recipes]
+    return [_build_one(net, key, store, gpu, force=order.force, quiet=quiet) for net, key in keys]
 
 
 def _gpu_at_hand() -> Gpu:
@@ -122,10 +119,10 @@ def _choose_runtime(name: str, targets: tuple[str, ...], gpu: Gpu | None) -> Run
 
 
 def _build_one(
-    net: NetFile, recipe: EngineKey, store: EngineStore, gpu: Gpu | None, *, force: bool, quiet: bool
+    net: NetFile, key: EngineKey, store: EngineStore, gpu: Gpu | None, *, force: bool, quiet: bool
 ) -> StoredEngine:
-    what = f"net {recipe.net}, {recipe.sizes}, {recipe.precision}, {recipe.runtime} for {', '.join(recipe.targets)}"
-    there = next((stored for stored in store.entries() if stored.recipe == recipe), None)
+    what = f"net {key.net}, {key.sizes}, {key.precision}, {key.runtime} for {', '.join(key.targets)}"
+    there = next((stored for stored in store.entries() if stored.key == key), None)
     if there is not None and not force:
         try:
             there.read()
@@ -133,10 +130,10 @@ def _build_one(
             typer.echo(f"rtstyle: {error}: it is built anew", err=True)
         else:
             if not quiet:
-                typer.echo(f"{what}: there already, {there.recipe.key[:8]}", err=True)
+                typer.echo(f"{what}: there already, {there.key.digest[:8]}", err=True)
             return there
     with _progress(what, quiet) as report:
-        stored, _ = make_engine(net, recipe, store, gpu, report)
+        stored, _ = make_engine(net, key, store, gpu, report)
     if not quiet:
         typer.echo(f"{what}: {stored.nbytes / 1e6:.1f} MB in {stored.build_s:.1f} s, {stored.path}", err=True)
     return stored

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from engines.errors import BackendError
 from engines.cache import times_path
+from engines.errors import BackendError
 from engines.nvidia.driver import find_gpu
 
 needs_rtx = pytest.mark.skipif(

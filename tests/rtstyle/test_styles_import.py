@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from engines.import_onnx import probe
-from engines.styles import resolve_style
 from engines.net_file import write_net
+from engines.styles import resolve_style
 from rtstyle import Stylizer
 from tests.engines.nets import identity_net
 from tests.engines.plain_nets import plain_model

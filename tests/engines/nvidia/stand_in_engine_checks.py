@@ -14,10 +14,10 @@ from engines.backends import open_engine
 from engines.contract import EngineOptions
 from engines.errors import BackendError
 from engines.net_file import NetFile
-from engines.nvidia import open as opener
-from engines.nvidia.agreement import trial_pictures, trial_style
+from engines.nvidia import tensorrt_engine as opener
 from engines.nvidia.cuda import Cuda, open_cuda
 from engines.nvidia.driver import find_gpu
+from engines.parity import trial_pictures, trial_style
 from tests.engines.nvidia.cpu_runtime import cpu_runtime
 from tests.engines.nvidia.stand_in import SIZE, engine_over_cpu, live
 
@@ -91,7 +91,7 @@ def test_the_benchmark_for_gpus_measures_rates_and_stages(
 def test_a_picture_in_tiles_is_measured_on_the_cpu_and_painted_on_the_gpu(
     net: NetFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from engines.tiled_net import tiled_net
+    from engines.tiling import tiled_net
     from realtime.pictures.large import TilePainter
 
     tiled, size, style = tiled_net(net), (260, 132), trial_style(net)

@@ -13,8 +13,8 @@ import pytest
 from engines.backends import open_engine
 from engines.contract import Engine, EngineOptions
 from engines.errors import BackendError
+from engines.fallback import BUILDING, DONE, FallbackEngine, HotSwap
 from engines.net_file import NetFile
-from engines.fallback import BUILDING, DONE, HotSwap, FallbackEngine
 from realtime.live.options import CamOptions
 from realtime.live.overlay import Notes, draw
 from realtime.live.session import run_camera

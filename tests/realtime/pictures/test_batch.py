@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image
 
 from engines.contract import EngineOptions, Picture
-from engines.styles import resolve_style
 from engines.net_file import NetFile
+from engines.styles import resolve_style
 from realtime.pictures.batch import BatchOptions, BatchSummary, paint_batch
 from realtime.pictures.chain import PictureChain
 from realtime.pictures.plan import plan

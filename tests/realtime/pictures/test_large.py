@@ -7,8 +7,8 @@ import pytest
 from engines.backends import open_engine
 from engines.contract import EngineOptions, Picture, StyleVector
 from engines.errors import BackendError
-from engines.styles import resolve_style
 from engines.net_file import NetFile
+from engines.styles import resolve_style
 from engines.tiling import tiled_net
 from realtime.pictures.large import TilePainter
 from tests.engines.tiled_nets import affine_net, normalising_net, sharpening_net

@@ -1,4 +1,4 @@
-"""What a net needs to run in 8 bits: how large the numbers are that go into its convolutions, measured on pictures."""
+"""Calibration for int8: how large the numbers are that go into a net's convolutions, measured on pictures."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.backends import open_engine
 from engines.contract import EngineOptions, Picture, StyleVector
 from engines.int8 import last_quantized_input, quantized_inputs
 from engines.net_file import NetFile, net_from_model
-from engines.quiet_openvino import openvino_module
+from engines.openvino_backend import open_engine, openvino_core
 
 __all__ = ["LOWEST_PSNR", "best_scale", "int8_psnr", "with_int8_scales"]
 
@@ -34,7 +33,6 @@ def with_int8_scales(
     """The net with its scales for 8 bits in the metadata: every frame is painted with every style, in float32.
 
     float_head: the last large convolution gets none.
-
     frames: uint8 `(h, w, 3)` RGB, all of one size that the net takes. styles: float32 `(style_length,)`, or None for a
     net without styles. The digest changes. A net comes back as it is where it has no large convolutions, or, with a
     warning in the log, where 8 bits would show.
@@ -76,7 +74,7 @@ def _sampled(
     net: NetFile, names: list[str], frames: Sequence[Picture], styles: Sequence[StyleVector | None]
 ) -> dict[str, NDArray[np.float32]]:
     """Values of each tensor, evenly spread over the picture, and its largest."""
-    core = openvino_module().Core()
+    core = openvino_core()
     graph = core.read_model(net.model)
     graph.add_outputs(names)
     shapes = {"frame": [1, *frames[0].shape]}
@@ -101,7 +99,7 @@ def int8_psnr(net: NetFile, frame: Picture, style: StyleVector | None) -> float:
     for precision in ("f32", "int8"):
         options = EngineOptions(precision=precision, depth=1)
         height, width = frame.shape[:2]
-        with open_engine(net, (width, height), backend="openvino", options=options) as engine:
+        with open_engine(net, (width, height), options) as engine:
             engine.submit(frame, style)
             pictures.append(engine.collect().astype(np.float64))
     error = float(np.square(pictures[0] - pictures[1]).mean())

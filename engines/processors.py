@@ -1,4 +1,7 @@
-"""What the CPU is, and which of its instructions multiply matrices quickly. Asked of the system, cheaply."""
+"""The CPU of this machine, the instructions with which it multiplies matrices quickly, and the GPUs.
+
+Asked of the system and of NVIDIA's driver, cheaply and without any package.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Processor", "from_cpuinfo", "from_sysctl", "processor"]
+from engines.errors import BackendError
+from engines.nvidia.driver import find_gpu
+
+__all__ = ["GraphicsCard", "Processor", "from_cpuinfo", "from_sysctl", "graphics_cards", "processor"]
 
 _X86 = {
     "avx2": "AVX2",
@@ -49,6 +55,10 @@ _APPLE = {
 }
 _WINDOWS = {40: "AVX2", 41: "AVX-512", 19: "NEON", 43: "NEON-DOT"}
 """By the number that IsProcessorFeaturePresent takes; it knows of no other."""
+
+_SYSFS = Path("/sys/class/drm")
+_NVIDIA = "0x10de"
+_VENDORS = {_NVIDIA: "NVIDIA", "0x8086": "Intel", "0x1002": "AMD", "0x1af4": "virtual", "0x15ad": "VMware"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,3 +131,50 @@ def _cores() -> int:
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphicsCard:
+    """A GPU that the system knows of."""
+
+    name: str
+    driver: str
+    """In the words of the system; empty where it does not say."""
+    usable: bool
+    """Nets can run on it: that takes an NVIDIA GPU and NVIDIA's driver."""
+    text: str
+    """What it is, or why it cannot be used."""
+
+
+def graphics_cards(sysfs: Path = _SYSFS) -> list[GraphicsCard]:
+    """All GPUs, first the NVIDIA GPU that would be used. Other vendors' GPUs are found on Linux only."""
+    found = []
+    reason = ""
+    try:
+        gpu = find_gpu()
+        gib = gpu.memory / 2**30
+        text = f"{gpu.target}, {gib:.0f} GiB"
+        found.append(GraphicsCard(name=gpu.name, driver=f"CUDA {gpu.driver}", usable=True, text=text))
+    except BackendError as error:
+        reason = str(error)
+    for card in sorted(sysfs.glob("card*")):
+        vendor = _text(card / "device" / "vendor")
+        if not card.name.removeprefix("card").isdigit() or (vendor == _NVIDIA and found and found[0].usable):
+            continue  # a card's sockets are listed beside it
+        driver = card / "device" / "driver"
+        found.append(
+            GraphicsCard(
+                name=f"{_VENDORS.get(vendor, 'other')} GPU",
+                driver=driver.resolve().name if driver.exists() else "",
+                usable=False,
+                text=reason if vendor == _NVIDIA else "no net runs on it; it may encode video",
+            )
+        )
+    return found
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""

@@ -1,4 +1,4 @@
-"""The hand-over from one engine to a better one, with two real CPU engines."""
+"""The hot swap of an engine for a better one, with two real CPU engines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from engines.backends import open_engine
 from engines.contract import Engine, EngineOptions
 from engines.errors import BackendError, BadInputError
-from engines.warming import BUILDING, DONE, FAILED, WarmingEngine, open_engine_at_once
+from engines.fallback import BUILDING, DONE, FAILED, FallbackEngine, open_engine_at_once
 from tests.engines.contract import flat, picture
 from tests.engines.nets import identity_net
 
@@ -46,14 +46,14 @@ def _after(go: threading.Event, made: list[_Recorded]) -> Callable[[threading.Ev
     return make
 
 
-def test_frames_go_through_the_hand_over_in_order_and_the_first_engine_is_closed() -> None:
+def test_frames_go_through_the_hot_swap_in_order_and_the_first_engine_is_closed() -> None:
     go, made, first = threading.Event(), [], _Recorded(_open())
-    with WarmingEngine(first, _after(go, made), title="Better") as engine:  # type: ignore[arg-type]
+    with FallbackEngine(first, _after(go, made), title="Better") as engine:  # type: ignore[arg-type]
         frames = [picture(_SIZE, seed) for seed in range(6)]
         engine.submit(frames[0])
         engine.submit(frames[1])
         go.set()
-        engine._maker.join()
+        assert engine.wait_ready(10)
         assert np.array_equal(engine.collect(), frames[0])
         engine.submit(frames[2])  # on the new engine, while the old one still has a frame
         assert first.closed == 0
@@ -70,11 +70,11 @@ def test_an_engine_that_cannot_be_made_is_said_and_the_first_goes_on(caplog: pyt
     def make(_: threading.Event) -> Engine:
         raise BackendError("out of memory")
 
-    with WarmingEngine(_open(), make, title="Better") as engine:
-        engine._maker.join()
+    with FallbackEngine(_open(), make, title="Better") as engine:
+        assert engine.wait_ready(10)
         engine.submit(flat(_SIZE, 9))
         assert np.array_equal(engine.collect(), flat(_SIZE, 9))
-        assert engine.handover.state == FAILED
+        assert engine.swap.state == FAILED
     assert "no Better engine for net same, the CPU goes on: out of memory" in caplog.text
 
 
@@ -84,8 +84,8 @@ def test_what_a_vendor_raises_is_one_line_and_the_first_engine_goes_on() -> None
     def make(_: threading.Event) -> Engine:
         raise ZeroDivisionError("two\nlines")
 
-    with WarmingEngine(_open(), make, title="Better", tell=told.append) as engine:
-        engine._maker.join()
+    with FallbackEngine(_open(), make, title="Better", tell=told.append) as engine:
+        assert engine.wait_ready(10)
         engine.submit(flat(_SIZE, 9))
         assert np.array_equal(engine.collect(), flat(_SIZE, 9))
     assert told[1:] == ["no Better engine for net same, the CPU goes on: ZeroDivisionError: two lines"]
@@ -93,16 +93,16 @@ def test_what_a_vendor_raises_is_one_line_and_the_first_engine_goes_on() -> None
 
 def test_the_viewer_can_be_told_how_long_it_has_taken_and_that_it_is_done() -> None:
     go, told = threading.Event(), []
-    with WarmingEngine(_open(), _after(go, []), title="Better", tell=told.append) as engine:
+    with FallbackEngine(_open(), _after(go, []), title="Better", tell=told.append) as engine:
         assert told == ["Better engine for net same is being built, the CPU paints: 0 s"]
-        assert engine.handover.state == BUILDING
+        assert engine.swap.state == BUILDING
         go.set()
-        engine._maker.join()
-        assert engine.handover.state == BUILDING  # it paints nothing yet
-        taken_s = engine.handover.seconds
+        assert engine.wait_ready(10)
+        assert engine.swap.state == BUILDING  # it paints nothing yet
+        taken_s = engine.swap.seconds
         engine.submit(flat(_SIZE, 1))
-        assert (engine.handover.state, engine.handover.seconds) == (DONE, taken_s)
-        assert told[1:] == [engine.handover.line]
+        assert (engine.swap.state, engine.swap.seconds) == (DONE, taken_s)
+        assert told[1:] == [engine.swap.line]
         assert told[1].startswith("now on Better, net same, after")
 
 
@@ -118,15 +118,14 @@ def test_engines_are_built_one_after_the_other_and_closing_does_not_wait_for_the
         second.set()
         return _open()
 
-    with WarmingEngine(_open(), build, title="Better"):
+    with FallbackEngine(_open(), build, title="Better"):
         assert first.wait(10)
-        with WarmingEngine(_open(), never, title="Better"):
+        with FallbackEngine(_open(), never, title="Better"):
             pass
     assert not second.is_set()
 
 
-def test_somebody_who_closes_an_engine_is_told_what_the_wait_is_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engines.warming._PATIENCE_S", 0.05)
+def test_somebody_who_closes_an_engine_is_told_what_the_wait_is_for() -> None:
     told: list[str] = []
     go = threading.Event()
 
@@ -135,7 +134,7 @@ def test_somebody_who_closes_an_engine_is_told_what_the_wait_is_for(monkeypatch:
         if text.startswith("waiting"):
             go.set()
 
-    WarmingEngine(_open(), _after(go, []), title="Better", tell=tell).close()
+    FallbackEngine(_open(), _after(go, []), title="Better", tell=tell, patience_s=0.05).close()
     assert told[-1] == "waiting for the build of the Better engine to stop"
 
 
@@ -148,7 +147,7 @@ def test_closing_stops_the_build_and_closes_what_it_made() -> None:
         return made[0]  # type: ignore[return-value]
 
     first = _Recorded(_open())
-    engine = WarmingEngine(first, make, title="Better")  # type: ignore[arg-type]
+    engine = FallbackEngine(first, make, title="Better")  # type: ignore[arg-type]
     engine.submit(flat(_SIZE, 1))
     engine.close()
     engine.close()
@@ -156,7 +155,7 @@ def test_closing_stops_the_build_and_closes_what_it_made() -> None:
 
 
 def test_the_limits_are_those_of_every_engine() -> None:
-    with WarmingEngine(_open(), lambda _: _open(), title="Better") as engine:
+    with FallbackEngine(_open(), lambda _: _open(), title="Better") as engine:
         with pytest.raises(RuntimeError, match="nothing is in flight"):
             engine.collect()
         with pytest.raises(BadInputError):
@@ -171,6 +170,6 @@ def test_the_limits_are_those_of_every_engine() -> None:
 
 def test_without_a_gpu_the_engine_is_opened_as_ever() -> None:
     with open_engine_at_once(identity_net(), _SIZE, backend="openvino") as engine:
-        assert not isinstance(engine, WarmingEngine)
+        assert not isinstance(engine, FallbackEngine)
         engine.submit(flat(_SIZE, 5))
         assert np.array_equal(engine.collect(), flat(_SIZE, 5))

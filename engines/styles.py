@@ -1,4 +1,8 @@
-"""From what a user types after --style to a net and a style vector."""
+"""From what a user types after --style to a net and a style vector.
+
+found = resolve_style("udnie:0.7,wave:0.3")
+engine.submit(frame, found.vector)
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from engines.errors import BadInputError
 from engines.library import Library
 from engines.net_file import NetFile
 
-__all__ = ["AUTO_NET", "DEFAULT_STYLE", "Look", "blend", "look", "looks", "parse_blend"]
+__all__ = ["AUTO_NET", "DEFAULT_STYLE", "ResolvedStyle", "blend", "parse_blend", "resolve_style", "resolve_styles"]
 
 AUTO_NET = "auto"
 """After --net: any net that has the style. A net file of that name can be asked for by its path."""
@@ -21,7 +25,7 @@ DEFAULT_STYLE = "udnie"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Look:
+class ResolvedStyle:
     """A net and how it paints."""
 
     label: str
@@ -31,21 +35,21 @@ class Look:
     """float32 `(style_length,)`; None for a net without styles."""
 
 
-def look(text: str | None = None, *, net: str | None = None, library: Library | None = None) -> Look:
-    """The first of `looks`: the net is `net`, or the first that has all the styles. Raises BadInputError."""
-    return next(looks(text, net=net, library=library))
+def resolve_style(text: str | None = None, *, net: str | None = None, library: Library | None = None) -> ResolvedStyle:
+    """The first of `resolve_styles`: the net is `net`, or the first that has all the styles. Raises BadInputError."""
+    return next(resolve_styles(text, net=net, library=library))
 
 
-def looks(
+def resolve_styles(
     text: str | None = None,
     *,
     net: str | None = None,
     library: Library | None = None,
     notice: Callable[[str], None] | None = None,
-) -> Iterator[Look]:
+) -> Iterator[ResolvedStyle]:
     """Nets and vectors for `NAME`, `NAME:WEIGHT,NAME:WEIGHT`, or paths of style or net files; each is read when asked.
 
-    Weights are positive and are divided by their sum. Without `net`, or with `auto`, there is a look for each net that
+    Weights are positive and are divided by their sum. Without `net`, or with `auto`, there is one for each net that
     has all the styles, the default net first; one that cannot be used, other than the first, is left out with a
     notice. Without `text`, it is `udnie`, or the first style of `net`. Raises BadInputError at the first one.
     """
@@ -54,14 +58,14 @@ def looks(
     parts = parse_blend(text) if text is not None else {_default_style(given, library): 1.0}
     label = next(iter(parts)) if text is None else text
     if given is not None:
-        yield _look_of(given, parts, label, library)
+        yield _resolved(given, parts, label, library)
         return
     names = library.nets_with(parts)
     first = library.net(names[0]) if names else library.net_of(next(iter(parts)))
-    yield _look_of(first, parts, label, library)
+    yield _resolved(first, parts, label, library)
     for name in names[1:]:
         try:
-            found = _look_of(library.net(name), parts, label, library)
+            found = _resolved(library.net(name), parts, label, library)
         except BadInputError as error:
             if notice is not None:
                 notice(f"net {name} is left out: {error}")
@@ -69,16 +73,16 @@ def looks(
         yield found
 
 
-def _look_of(net: NetFile, parts: Mapping[str, float], label: str, library: Library) -> Look:
+def _resolved(net: NetFile, parts: Mapping[str, float], label: str, library: Library) -> ResolvedStyle:
     if net.spec.kind != "style":
         raise BadInputError(f"net {net.spec.name} is for {net.spec.kind}, expected one that paints")
     if not net.spec.style_length:
         first = next(iter(parts))
         if len(parts) > 1 or (first != net.spec.name and Path(first) != net.path):
             raise BadInputError(f"net {net.spec.name} has one style only, its own: got --style {label}")
-        return Look(label=label, net=net, vector=None)
+        return ResolvedStyle(label=label, net=net, vector=None)
     vectors = [library.style(name, net).vector for name in parts]
-    return Look(label=label, net=net, vector=blend(vectors, list(parts.values())))
+    return ResolvedStyle(label=label, net=net, vector=blend(vectors, list(parts.values())))
 
 
 def _default_style(net: NetFile | None, library: Library) -> str:

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from engines.late_shuffle import shuffle_late
 from engines.library import Library, shipped_folder
+from engines.openvino_backend import shuffle_late
 from tests.engines.nets import identity_model
 
 
@@ -48,3 +53,19 @@ def test_numbers_by_channel_hold_the_shuffle_where_it_is() -> None:
     order = _order(model)
     shuffle_late(model)
     assert _order(model) == order
+
+
+_CODE = """
+import sys, threading
+from engines.backends import reports
+assert any(report.name == "openvino" and report.usable for report in reports())
+assert "openvino_telemetry" not in sys.modules
+assert not [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+"""
+
+
+def test_openvino_does_not_call_home(tmp_path: Path) -> None:
+    environment = {**os.environ, "HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", _CODE], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "intel").exists()

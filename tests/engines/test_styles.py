@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engines.errors import BadInputError
 from engines.library import Library, shipped_folder
-from engines.look import AUTO_NET, blend, look, looks, parse_blend
+from engines.styles import AUTO_NET, blend, parse_blend, resolve_style, resolve_styles
 from tests.engines.nets import add_net, add_style, identity_net, tint_net, vector
 
 NAMES = st.from_regex(r"[a-z0-9]+(-[a-z0-9]+)*", fullmatch=True)
@@ -63,10 +63,10 @@ def test_any_text_gives_weights_or_bad_input_and_nothing_else(text: str) -> None
 
 
 @given(st.text(alphabet="udniewav:,.05/\\ \0\n-+eE\udcff", max_size=25))
-def test_any_text_after_style_gives_a_look_or_bad_input_and_nothing_else(text: str) -> None:
+def test_any_text_after_style_gives_a_style_or_bad_input_and_nothing_else(text: str) -> None:
     library = Library(shipped_folder())
     with contextlib.suppress(BadInputError):
-        vector = look(text, library=library).vector
+        vector = resolve_style(text, library=library).vector
         assert vector is not None
         assert np.isfinite(vector).all()
 
@@ -107,18 +107,18 @@ def test_a_blend_is_the_weighted_mean_of_the_vectors(weights: list[float]) -> No
 
 
 def test_a_style_alone_is_its_own_vector(library: Library) -> None:
-    found = look("red", library=library)
+    found = resolve_style("red", library=library)
     assert (found.label, found.net.spec.name) == ("red", "tint")
     assert np.array_equal(found.vector, vector(100, 0, 0))  # type: ignore[arg-type]
 
 
 def test_styles_are_blended(library: Library) -> None:
-    assert np.allclose(look("red:3,green:1", library=library).vector, [75, 12.5, 0])  # type: ignore[arg-type]
+    assert np.allclose(resolve_style("red:3,green:1", library=library).vector, [75, 12.5, 0])  # type: ignore[arg-type]
 
 
 def test_without_a_style_the_default_or_the_first_of_the_net_is_taken(library: Library) -> None:
-    assert look().label == "udnie"
-    assert look(net="tint", library=library).label == "green"
+    assert resolve_style().label == "udnie"
+    assert resolve_style(net="tint", library=library).label == "green"
 
 
 def test_a_net_without_styles_needs_no_vector(
@@ -126,7 +126,7 @@ def test_a_net_without_styles_needs_no_vector(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for text, net in [("same", None), (None, "same"), ("same", "same"), ("./same.onnx", None), (None, "./same.onnx")]:
-        found = look(text, net=net, library=library)
+        found = resolve_style(text, net=net, library=library)
         assert found.net.spec.name == "same"
         assert found.vector is None
 
@@ -144,12 +144,14 @@ def test_a_net_without_styles_needs_no_vector(
         ("red", "", "no net is called ''"),
     ],
 )
-def test_looks_that_are_not_there_are_bad_input(library: Library, text: str | None, net: str | None, said: str) -> None:
+def test_styles_that_are_not_there_are_bad_input(
+    library: Library, text: str | None, net: str | None, said: str
+) -> None:
     with pytest.raises(BadInputError, match=said):
-        look(text, net=net, library=library)
+        resolve_style(text, net=net, library=library)
 
 
-def test_a_style_that_several_nets_have_gives_a_look_for_each_and_a_named_net_only_its_own(
+def test_a_style_that_several_nets_have_is_resolved_for_each_and_a_named_net_only_its_own(
     library: Library, tmp_path: Path
 ) -> None:
     for name in ("fast", "zebra"):
@@ -157,23 +159,27 @@ def test_a_style_that_several_nets_have_gives_a_look_for_each_and_a_named_net_on
         add_net(tmp_path, net)
         add_style(tmp_path, net, "red", vector(1, 0, 0))
     for auto in (None, AUTO_NET):
-        assert [found.net.spec.name for found in looks("red", net=auto, library=library)] == ["fast", "tint", "zebra"]
-    assert [found.net.spec.name for found in looks("red", net="zebra", library=library)] == ["zebra"]
-    assert [found.net.spec.name for found in looks("same", library=library)] == ["same"]
-    assert look("red", library=library).net.spec.name == "fast"
+        assert [found.net.spec.name for found in resolve_styles("red", net=auto, library=library)] == [
+            "fast",
+            "tint",
+            "zebra",
+        ]
+    assert [found.net.spec.name for found in resolve_styles("red", net="zebra", library=library)] == ["zebra"]
+    assert [found.net.spec.name for found in resolve_styles("same", library=library)] == ["same"]
+    assert resolve_style("red", library=library).net.spec.name == "fast"
 
 
 def test_a_blend_is_painted_by_the_nets_that_have_all_of_it(library: Library, tmp_path: Path) -> None:
     net = tint_net(name="fast")
     add_net(tmp_path, net)
     add_style(tmp_path, net, "red", vector(1, 0, 0))
-    assert [found.net.spec.name for found in looks("red,green", library=library)] == ["tint"]
+    assert [found.net.spec.name for found in resolve_styles("red,green", library=library)] == ["tint"]
 
 
 def test_a_further_net_that_cannot_be_used_is_left_out_and_said(library: Library, tmp_path: Path) -> None:
     add_style(tmp_path, tint_net(name="zebra"), "red", vector(1, 0, 0))
     add_net(tmp_path, tint_net(name="zebra", size_multiple=2))
     notices: list[str] = []
-    assert [found.net.spec.name for found in looks("red", library=library, notice=notices.append)] == ["tint"]
+    assert [found.net.spec.name for found in resolve_styles("red", library=library, notice=notices.append)] == ["tint"]
     assert len(notices) == 1
     assert notices[0].startswith("net zebra is left out: style red was made for net zebra")

@@ -1,4 +1,4 @@
-"""A picture at once: the CPU paints while a GPU engine is being built, then the GPU takes over."""
+"""The fallback engine: the CPU paints while a GPU engine is being built, then the GPU's is swapped in."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from engines.backends import AUTO, BUILT, open_engine, reports
+from engines.backends import AUTO, BUILT, builder, open_engine, reports
 from engines.contract import Engine, EngineOptions, EngineSpec, Picture, StyleVector
 from engines.errors import RtStyleError
 from engines.net_file import NetFile
@@ -19,21 +19,19 @@ from engines.net_file import NetFile
 if TYPE_CHECKING:
     from typing_extensions import Self  # typing.Self needs Python 3.11
 
-__all__ = ["BUILDING", "DONE", "FAILED", "Handover", "WarmingEngine", "open_engine_at_once"]
+__all__ = ["BUILDING", "DONE", "FAILED", "FallbackEngine", "HotSwap", "open_engine_at_once"]
 
 BUILDING, DONE, FAILED = "building", "done", "failed"
 _log = logging.getLogger(__name__)
 _MEANWHILE = "openvino"
 _NOT_ON_THE_CPU = ("f16",)
-_PATIENCE_S = 1.0
-"""How long somebody who closes an engine waits without being told what for."""
 _ONE_BUILD = threading.Lock()
 """Two builds at once would spoil the times that each measures its kernels by."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Handover:
-    """How far the way from an engine to a better one is."""
+class HotSwap:
+    """How far the change from one engine to a better one has come."""
 
     net: str
     title: str
@@ -41,7 +39,7 @@ class Handover:
     state: str
     """BUILDING; DONE: the better one paints; FAILED: the first one goes on."""
     seconds: float
-    """How long it has taken by now, or took until the better one was there or had failed."""
+    """How long it has taken so far, or took until the better one was ready or had failed."""
     reason: str = ""
     """Why it failed."""
 
@@ -63,19 +61,17 @@ def open_engine_at_once(
     options: EngineOptions | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> Engine:
-    """As `engines.backends.open_engine`, but with `auto` the CPU begins where the GPU's engine is still to be built.
+    """Like `engines.backends.open_engine`, but with `auto` the CPU paints while the GPU's engine is still to be built.
 
     A backend that is named is waited for: named means used. `tell` gets a line at the beginning and at the end of the
-    hand-over, from any thread; without it the lines are logged. Raises what `open_engine` raises.
+    build, from any thread; without it the lines are logged. Raises what `open_engine` raises.
     """
     options = options or EngineOptions()
     chosen = next((report.name for report in reports() if report.usable), None) if backend == AUTO else None
     if chosen not in BUILT:
         return open_engine(net, size, backend=backend, options=options)
-    from engines.nvidia.open import is_ready
-    from engines.nvidia.runtimes import runtime_facts
-
-    if is_ready(chosen, net, size, options):
+    better = builder(chosen)
+    if better.is_ready(net, size, options):
         return open_engine(net, size, backend=chosen, options=options)
     precision = None if options.precision in _NOT_ON_THE_CPU else options.precision
     meanwhile = EngineOptions(precision=precision, depth=options.depth, threads=options.threads, cache=options.cache)
@@ -87,11 +83,11 @@ def open_engine_at_once(
         return open_engine(net, size, backend=chosen, options=built)
 
     first = open_engine(net, size, backend=_MEANWHILE, options=meanwhile)
-    return WarmingEngine(first, make, title=runtime_facts(chosen).title, tell=tell)
+    return FallbackEngine(first, make, title=better.TITLE, tell=tell)
 
 
-class WarmingEngine:
-    """An Engine that hands over to a better one in the middle of the stream: no frame is lost, none out of order.
+class FallbackEngine:
+    """An Engine that a better one replaces in mid-stream: no frame is lost, and none comes out of order.
 
     `spec` is that of the engine which takes the next frame. If the better one cannot be made, that is said and the
     first goes on.
@@ -104,13 +100,15 @@ class WarmingEngine:
         *,
         title: str,
         tell: Callable[[str], None] | None = None,
+        patience_s: float = 1.0,
     ) -> None:
-        """make: called in a thread of its own; its argument is set when nobody waits for it any more.
+        """make: called in a thread of its own; its argument is set once nobody waits for it any more.
 
-        title: what is made, in words. tell: as for `open_engine_at_once`.
+        title: what is made, in words. tell: as for `open_engine_at_once`. patience_s: how long somebody who closes the
+        engine waits without being told what for.
         """
         self._current, self._make = first, make
-        self._title, self._tell = title, tell or _log.warning
+        self._title, self._tell, self._patience_s = title, tell or _log.warning, patience_s
         self.spec: EngineSpec = first.spec
         self.depth = first.depth
         self._owners: deque[Engine] = deque()
@@ -120,18 +118,25 @@ class WarmingEngine:
         self._began_s, self._ended_s = time.monotonic(), 0.0
         self._state, self._reason = BUILDING, ""
         self._closed = False
-        self._tell(self.handover.line)
-        self._maker = threading.Thread(target=self._run, name="rtstyle-warming", daemon=True)
+        self._tell(self.swap.line)
+        self._maker = threading.Thread(target=self._run, name="rtstyle-fallback", daemon=True)
         self._maker.start()
 
     @property
-    def handover(self) -> Handover:
+    def swap(self) -> HotSwap:
         """How far it is. For any thread."""
         with self._lock:
             seconds = round((self._ended_s or time.monotonic()) - self._began_s, 1)
-            return Handover(
+            return HotSwap(
                 net=self.spec.net.name, title=self._title, state=self._state, seconds=seconds, reason=self._reason
             )
+
+    handover = swap  # the name that realtime.painter still asks for
+
+    def wait_ready(self, timeout_s: float | None = None) -> bool:
+        """Wait until the better engine is made or has failed; it takes the next frame. Returns whether that is so."""
+        self._maker.join(timeout_s)
+        return not self._maker.is_alive()
 
     def submit(self, frame: Picture, style: StyleVector | None = None) -> None:
         if self._closed:
@@ -141,7 +146,7 @@ class WarmingEngine:
         with self._lock:
             better, self._next = self._next, None
         if better is not None:
-            self._hand_over(better)
+            self._swap_in(better)
         self._current.submit(frame, style)
         self._owners.append(self._current)
 
@@ -161,7 +166,7 @@ class WarmingEngine:
             return
         self._closed = True
         self._cancelled.set()
-        self._maker.join(_PATIENCE_S)
+        self._maker.join(self._patience_s)
         if self._maker.is_alive():
             self._tell(f"waiting for the build of the {self._title} engine to stop")
             self._maker.join()
@@ -182,13 +187,13 @@ class WarmingEngine:
             if error is None:
                 raise
 
-    def _hand_over(self, better: Engine) -> None:
+    def _swap_in(self, better: Engine) -> None:
         before, self._current, self.spec = self._current, better, better.spec
         if before not in self._owners:
             before.close()
         with self._lock:
             self._state = DONE
-        self._tell(self.handover.line)
+        self._tell(self.swap.line)
 
     def _run(self) -> None:
         """The maker's thread. Whatever it meets, the first engine goes on and the viewer is told."""
@@ -212,4 +217,4 @@ class WarmingEngine:
             return
         with self._lock:
             self._state, self._reason, self._ended_s = FAILED, reason, time.monotonic()
-        self._tell(self.handover.line)
+        self._tell(self.swap.line)

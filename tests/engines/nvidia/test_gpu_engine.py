@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engines.errors import BackendError
-from engines.nvidia.slots import Slot, Slots, State
+from engines.nvidia.gpu_engine import Slot, Slots, State
 from tests.engines.nvidia.recording import RecordingCuda
 
 

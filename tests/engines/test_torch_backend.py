@@ -11,24 +11,24 @@ import pytest
 from engines.backends import open_engine
 from engines.contract import EngineOptions, Picture
 from engines.errors import BackendError
+from engines.fp16 import typed_graph
 from engines.library import Library
 from engines.net_file import NetFile
-from engines.nvidia.agreement import LOWEST_DB, trial_pictures, trial_style
-from engines.nvidia.build import graph_for
+from engines.parity import LOWEST_DB, trial_pictures, trial_style
 from tests.engines.nvidia.nets import NETS, net_called
 
 torch = pytest.importorskip("torch", reason="needs torch")
 
 
 def _painted(net: NetFile, picture: Picture, precision: str = "f32") -> Picture:
-    from engines.torch_graph import load_graph
+    from engines.torch_backend import load_graph
 
     style = trial_style(net)
     inputs = [torch.from_numpy(picture.copy())[None]]
     if style is not None:
         inputs.append(torch.from_numpy(style)[None])
     with torch.inference_mode():
-        image: Picture = load_graph(graph_for(net, precision), "cpu")(*inputs)[0].numpy()
+        image: Picture = load_graph(typed_graph(net, precision), "cpu")(*inputs)[0].numpy()
     return image
 
 
@@ -60,19 +60,19 @@ def test_nothing_is_read_back_from_the_device_so_that_a_graph_can_be_recorded(
     name: str, precision: str, tmp_path: Path
 ) -> None:
     """On torch's device without data, reading a value back or mixing devices is an error."""
-    from engines.torch_graph import load_graph
+    from engines.torch_backend import load_graph
 
     net = net_called(name, tmp_path)
     inputs = [torch.empty((1, 64, 96, 3), dtype=torch.uint8, device="meta")]
     if net.spec.style_length:
         inputs.append(torch.empty((1, net.spec.style_length), device="meta"))
-    image = load_graph(graph_for(net, precision), "meta")(*inputs)
+    image = load_graph(typed_graph(net, precision), "meta")(*inputs)
     assert image.shape == (1, 64 * net.spec.scale, 96 * net.spec.scale, 3)
     assert image.dtype == torch.uint8
 
 
 def test_an_unknown_operator_is_one_line_that_names_the_cpu() -> None:
-    from engines.torch_graph import load_graph
+    from engines.torch_backend import load_graph
 
     model = onnx.load_model_from_string(Library().net("fast").model)
     model.graph.node[0].op_type = "Det"

@@ -14,7 +14,7 @@ Layer after layer costs six passes, since a graph ends where it measures, and is
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from engines.contract import StyleVector
 from engines.errors import BadInputError
 from engines.net_file import NetFile, net_from_model
-from engines.tiled_graph import GraphParts
+from engines.onnx_graph import opset_of
 
 if TYPE_CHECKING:
     import onnx
@@ -84,8 +84,8 @@ class TiledNet:
     epsilons: tuple[float, ...] = field(repr=False)
     measuring: tuple[bytes, ...] = field(repr=False)
     """For each layer an ONNX model: `frame` and (not for the first layer) `style` as in `painting`, `window` float32
-    (4,): top, bottom, left and right in 0..1; output `moments` float32 `(1, 2 * channels, 1, 1)`, see
-    GraphParts.moments."""
+    (4,): top, bottom, left and right in 0..1; output `moments` float32 `(1, 2 * channels, 1, 1)`, averages of x
+    and of x * x over the window."""
 
 
 def tiled_net(net: NetFile) -> TiledNet:
@@ -123,7 +123,7 @@ def _check(model: onnx.ModelProto, net: NetFile) -> None:
     others = sorted({node.op_type for node in model.graph.node} - _LOCAL)
     if others:
         raise NotTileableError(f"{label}: {', '.join(others)} may look at the whole picture")
-    opset = max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0)
+    opset = opset_of(model)
     if opset < _OLDEST_OPSET:
         raise NotTileableError(f"{label}: its ONNX opset is {opset}, expected {_OLDEST_OPSET} or newer")
 
@@ -153,7 +153,7 @@ def _rewrite(
     model: onnx.ModelProto, style_length: int, affines: list[tuple[NDArray[np.float32], NDArray[np.float32]]]
 ) -> None:
     """Put statistics that stand behind the style in the style vector in the place of each normalisation."""
-    parts = GraphParts("tiled_")
+    parts = _GraphParts("tiled_")
     if style_length:
         parts.slice("style", 0, style_length, axis=1, output="own_style")
     start, total = style_length, sum(scale.size for scale, _ in affines)
@@ -176,7 +176,7 @@ def _rewrite(
     model.graph.initializer.extend(parts.constants)
 
 
-def _affine_names(parts: GraphParts, scale: NDArray[np.float32], shift: NDArray[np.float32]) -> tuple[str, str] | None:
+def _affine_names(parts: _GraphParts, scale: NDArray[np.float32], shift: NDArray[np.float32]) -> tuple[str, str] | None:
     """Constants (1, channels, 1, 1); None where they would change nothing."""
     if (scale == 1).all() and (shift == 0).all():
         return None
@@ -187,7 +187,7 @@ def _measuring_model(model: onnx.ModelProto, x: str) -> bytes:
     """The rewritten graph up to `x`, with its moments for an output."""
     import onnx
 
-    parts = GraphParts("measured_")
+    parts = _GraphParts("measured_")
     parts.moments(x, "window", "moments")
     wanted = {name for node in parts.nodes for name in node.input}
     kept: list[onnx.NodeProto] = []
@@ -210,3 +210,86 @@ def _measuring_model(model: onnx.ModelProto, x: str) -> bytes:
 
 def _epsilon(node: onnx.NodeProto) -> float:
     return next((attribute.f for attribute in node.attribute if attribute.name == "epsilon"), 1e-5)
+
+
+class _GraphParts:
+    """Nodes and constants that take the place of instance normalisation, put together under names of their own.
+
+    Only operators that exist unchanged since opset 11 are used, and the model keeps the opset that it has.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+        self._prefix = prefix
+        self._count = 0
+
+    def constant(self, values: NDArray[np.generic]) -> str:
+        from onnx import numpy_helper
+
+        name = self._name()
+        self.constants.append(numpy_helper.from_array(values, name))
+        return name
+
+    def integers(self, *values: int) -> str:
+        return self.constant(np.array(values, np.int64))
+
+    def node(self, operator: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
+        """Append a node with one output; returns the output's name."""
+        from onnx import helper
+
+        output = output or self._name()
+        self.nodes.append(helper.make_node(operator, list(inputs), [output], **attributes))
+        return output
+
+    def slice(self, name: str, start: int, length: int, *, axis: int, output: str | None = None) -> str:
+        return self.node(
+            "Slice", name, self.integers(start), self.integers(start + length), self.integers(axis), output=output
+        )
+
+    def per_channel(self, vector: str, start: int, channels: int) -> str:
+        """A part of `vector` (1, n), as (1, channels, 1, 1)."""
+        part = self.slice(vector, start, channels, axis=1)
+        return self.node("Reshape", part, self.integers(1, channels, 1, 1))
+
+    def normalised(self, x: str, mean: str, inverse: str, affine: tuple[str, str] | None, output: str) -> None:
+        """`(x - mean) * inverse`, then times and plus `affine`, each (1, channels, 1, 1), into `output`."""
+        centred = self.node("Sub", x, mean)
+        if affine is None:
+            self.node("Mul", centred, inverse, output=output)
+            return
+        scale, shift = affine
+        scaled = self.node("Mul", self.node("Mul", centred, inverse), scale)
+        self.node("Add", scaled, shift, output=output)
+
+    def moments(self, x: str, window: str, output: str) -> None:
+        """Averages over all pixels of x and of x * x, both taken as 0 outside the window.
+
+        x: (1, channels, h, w). window: float32 (4,), top, bottom, left and right of the window in 0..1.
+        output: (1, 2 * channels, 1, 1).
+        """
+        inside = self.node("Mul", self._stripe(x, window, 2), self._stripe(x, window, 3))
+        seen = self.node("Mul", x, inside)
+        first = self.node("GlobalAveragePool", seen)
+        second = self.node("GlobalAveragePool", self.node("Mul", seen, seen))
+        self.node("Concat", first, second, output=output, axis=1)
+
+    def _stripe(self, x: str, window: str, axis: int) -> str:
+        """1 where the middle of a row (axis 2) or column (axis 3) of x lies in the window, 0 elsewhere."""
+        from onnx import TensorProto
+
+        length = self.node("Gather", self.node("Shape", x), self.constant(np.array(axis, np.int64)), axis=0)
+        zero, one = (self.constant(np.array(number, np.int64)) for number in (0, 1))
+        index = self.node("Cast", self.node("Range", zero, length, one), to=TensorProto.FLOAT)
+        middle = self.node("Add", index, self.constant(np.array(0.5, np.float32)))
+        place = self.node("Div", middle, self.node("Cast", length, to=TensorProto.FLOAT))
+        start = 2 * (axis - 2)
+        after = self.node("Greater", place, self.slice(window, start, 1, axis=0))
+        before = self.node("Less", place, self.slice(window, start + 1, 1, axis=0))
+        inside = self.node("Cast", self.node("And", after, before), to=TensorProto.FLOAT)
+        shape = (1, 1, -1, 1) if axis == 2 else (1, 1, 1, -1)
+        return self.node("Reshape", inside, self.integers(*shape))
+
+    def _name(self) -> str:
+        self._count += 1
+        return f"{self._prefix}{self._count}"

@@ -10,10 +10,10 @@ from engines.backends import open_engine
 from engines.contract import EngineOptions, EngineSpec
 from engines.errors import BackendError
 from engines.library import Library
-from engines.measure import open_measure, options_for_tiles
 from engines.net_file import NetFile
-from engines.nvidia.agreement import LOWEST_DB, agreement, trial_pictures, trial_style
-from engines.tiled_net import NotTileableError, Statistics, tiled_net
+from engines.parity import LOWEST_DB, parity, trial_pictures, trial_style
+from engines.tile_backends import open_measure, options_for_tiles
+from engines.tiling import NotTileableError, Statistics, tiled_net
 from tests.engines.tiled_nets import affine_net, global_net, normalising_net, sharpening_net
 
 BACKENDS = ("openvino", "onnxruntime")
@@ -116,7 +116,7 @@ def test_two_runtimes_agree_on_the_trial_pictures_of_a_net_of_tiles_and_these_sh
     pytest.importorskip("onnxruntime")
     net, size = tiled_net(Library().net("fast")).painting, (160, 120)
     with open_engine(net, size, backend="onnxruntime", options=F32) as engine:
-        assert agreement(engine, net)[0] > LOWEST_DB["f32"] + 10
+        assert parity(engine, net)[0] > LOWEST_DB["f32"] + 10
         engine.submit(trial_pictures(size)[3], trial_style(net))
         assert engine.collect().std(axis=(0, 1)).mean() > 10
 

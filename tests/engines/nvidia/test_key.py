@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from engines.errors import BadInputError
-from engines.nvidia.targets import parse_targets
+from engines.nvidia.key import parse_targets
 
 
 @pytest.mark.parametrize(
