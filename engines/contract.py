@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import math
 import threading
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import BackendError, BadInputError
+from engines.lifecycle import Closing
 from engines.net_file import NetSpec
-
-if TYPE_CHECKING:
-    from typing_extensions import Self  # typing.Self needs Python 3.11
 
 __all__ = [
     "Engine",
@@ -135,7 +133,7 @@ def padded_size(size: tuple[int, int], multiple: int) -> tuple[int, int]:
     return math.ceil(width / multiple) * multiple, math.ceil(height / multiple) * multiple
 
 
-class RingEngine(ABC):
+class RingEngine(Closing):
     """An Engine over slots that are used in turn. Subclasses move one slot through their device.
 
     Slot s owns `_frames[s]`, uint8 `(1, H, W, 3)` of the padded size, and `_styles[s]`, float32 `(1, D)`.
@@ -212,18 +210,6 @@ class RingEngine(ABC):
                 self._finish(slot)
         finally:
             self._release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            self.close()
-        except Exception:
-            if error is None:  # a failure to close must not hide the body's own error
-                raise
 
     def _check(self, frame: Picture, style: StyleVector | None) -> None:
         width, height = self.spec.size

@@ -8,16 +8,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
-from typing import TYPE_CHECKING
 
 from engines.backends import AUTO, BUILT, builder, open_engine, reports
 from engines.contract import Engine, EngineOptions, EngineSpec, Picture, StyleVector
 from engines.errors import RtStyleError
+from engines.lifecycle import Closing
 from engines.net_file import NetFile
-
-if TYPE_CHECKING:
-    from typing_extensions import Self  # typing.Self needs Python 3.11
 
 __all__ = ["BUILDING", "DONE", "FAILED", "FallbackEngine", "HotSwap", "open_engine_at_once"]
 
@@ -86,7 +82,7 @@ def open_engine_at_once(
     return FallbackEngine(first, make, title=better.TITLE, tell=tell)
 
 
-class FallbackEngine:
+class FallbackEngine(Closing):
     """An Engine that a better one replaces in mid-stream: no frame is lost, and none comes out of order.
 
     `spec` is that of the engine which takes the next frame. If the better one cannot be made, that is said and the
@@ -131,8 +127,6 @@ class FallbackEngine:
                 net=self.spec.net.name, title=self._title, state=self._state, seconds=seconds, reason=self._reason
             )
 
-    handover = swap  # the name that realtime.painter still asks for
-
     def wait_ready(self, timeout_s: float | None = None) -> bool:
         """Wait until the better engine is made or has failed; it takes the next frame. Returns whether that is so."""
         self._maker.join(timeout_s)
@@ -174,18 +168,6 @@ class FallbackEngine:
         self._owners.clear()
         for engine in engines.values():
             engine.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            self.close()
-        except Exception:
-            if error is None:
-                raise
 
     def _swap_in(self, better: Engine) -> None:
         before, self._current, self.spec = self._current, better, better.spec

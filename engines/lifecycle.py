@@ -13,11 +13,14 @@ __all__ = ["Closing"]
 
 
 class Closing(ABC):
-    """A base for whatever holds something that must be given back: `with` calls `close`, however the block ends."""
+    """A base for whatever holds something that must be given back: `with` calls `close`, however the block ends.
+
+    A failure to close does not hide the error that the block itself ended with.
+    """
 
     @abstractmethod
     def close(self) -> None:
-        """Give back what is held. May be called twice; must not raise where an error is on its way already."""
+        """Give back what is held. May be called twice."""
 
     def __enter__(self) -> Self:
         return self
@@ -25,4 +28,8 @@ class Closing(ABC):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        try:
+            self.close()
+        except Exception:
+            if error is None:
+                raise

@@ -166,7 +166,7 @@ class Pipeline:
     @property
     def handovers(self) -> tuple[HotSwap, ...]:
         """Of those that warm up, or have. For any thread."""
-        return tuple(engine.handover for engine in self.engines if isinstance(engine, FallbackEngine))
+        return tuple(engine.swap for engine in self.engines if isinstance(engine, FallbackEngine))
 
     @property
     def in_flight(self) -> int:

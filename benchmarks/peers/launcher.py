@@ -17,15 +17,12 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmarks.peers.runner import Job
 from engines.atomic import write_whole
 from engines.errors import BackendError, BadInputError
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
+from engines.lifecycle import Closing
 
 __all__ = ["NEARLY_IDLE", "PeerEnvironment", "PeerProcess", "busy_cores", "checked_threads"]
 
@@ -109,7 +106,7 @@ def _install(command: Sequence[str]) -> None:
         raise BackendError(f"it cannot be installed: {said.removeprefix('ERROR: ')}")
 
 
-class PeerProcess:
+class PeerProcess(Closing):
     """Starts the program and waits until it has painted a frame. Raises BackendError, as `run` does.
 
     here: it is part of this Python's packages, rtstyle among them; else `python` is an environment of its own.
@@ -155,14 +152,6 @@ class PeerProcess:
             with contextlib.suppress(OSError):  # what was written last found no reader
                 pipe.close()
         self._stderr.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _answer(self, word: str, timeout_s: float) -> dict[str, Any]:
         assert self._process.stdout is not None
