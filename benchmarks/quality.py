@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
+from train.data import list_pictures, read_rgb
 
 from benchmarks.nets import StyledNet, styled_nets
 from benchmarks.tables import compact_table, steps_text
@@ -31,9 +32,7 @@ from train.config import PRECISIONS, LossWeights
 from train.credits import SHIPPED_CREDITS, read_credits
 from train.gatys import optimise, white_noise
 from train.loss_networks import LossNetwork, loss_network
-from train.objective import LossTerms, content_features, perceptual_terms
-from train.paintings import StyleTargets, style_targets
-from train.photos import list_pictures, read_rgb
+from train.losses import LossTerms, StyleTargets, content_features, perceptual_terms, style_targets
 
 __all__ = [
     "BaselineConfig",
