@@ -17,8 +17,7 @@ from engines.errors import BadInputError
 from train.config import PRECISIONS, LossWeights
 from train.gatys import optimise, white_noise
 from train.loss_networks import LossNetwork, loss_network
-from train.objective import LossTerms, content_features, perceptual_terms
-from train.paintings import StyleTargets, style_targets
+from train.losses import LossTerms, StyleTargets, content_features, perceptual_terms, style_targets
 
 __all__ = ["Curves", "Yardstick", "YardstickConfig", "steps_for"]
 

@@ -51,7 +51,7 @@ def lpips_judge() -> Judge:
         raise MissingPackageError("LPIPS", "lpips", extra=None) from error
     import torch  # noqa: PLC0415 (optional)
 
-    from train.packaged_weights import packaged_convs  # noqa: PLC0415 (needs torch)
+    from train.loss_networks import packaged_convs  # noqa: PLC0415 (needs torch)
 
     packaged = packaged_convs("alexnet")
     try:

@@ -23,7 +23,7 @@ from benchmarks.table import spoken_steps
 from engines.contract import Engine, Picture
 from engines.errors import BadInputError
 from train.credits import SHIPPED_CREDITS, read_credits
-from train.photos import list_pictures, read_rgb
+from train.data import list_pictures, read_rgb
 
 __all__ = ["markdown", "paintings_by_style", "quality_of", "square_photos", "times_of"]
 

@@ -15,10 +15,7 @@ from engines.backends import open_engine
 from engines.contract import Engine, EngineOptions, Picture
 from engines.errors import BadInputError
 from engines.net_file import NetFile
-from train.sr.bicubic import imresize
-from train.sr.histogram import match_histogram
-from train.sr.metrics import psnr, ssim
-from train.sr.pairs import read_pairs
+from train.sr.evaluation import imresize, match_histogram, psnr, read_pairs, ssim
 
 __all__ = [
     "Method",
@@ -142,7 +139,7 @@ def as_video_leaves_it(scale: int) -> Callable[[Picture, int], Picture]:
     """For `measure`: blur, noise and compression as in the training of `perceptual`. Needs the extra `train`."""
     import torch  # noqa: PLC0415 (optional)
 
-    from train.sr.degradation import degraded  # noqa: PLC0415 (needs torch)
+    from train.sr.data import degraded  # noqa: PLC0415 (needs torch)
 
     def spoil(high: Picture, number: int) -> Picture:
         crop = torch.from_numpy(high).permute(2, 0, 1)[None].float()

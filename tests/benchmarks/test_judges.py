@@ -11,9 +11,8 @@ pytest.importorskip("torch", reason="needs the extra train")
 from benchmarks.judges import Judge, best_judges, lpips_judge, vgg_judge
 from engines.contract import Picture
 from tests.conftest import shared
-from train.packaged_weights import packaged_convs
-from train.sr.bicubic import imresize
-from train.sr.pairs import read_pairs
+from train.loss_networks import packaged_convs
+from train.sr.evaluation import imresize, read_pairs
 
 
 def _lpips() -> Judge:
