@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import cv2
 import pytest
@@ -114,3 +115,9 @@ def test_the_command_says_which_files_it_expects(painting: Path, tmp_path: Path)
 def test_an_unknown_loss_network_is_refused() -> None:
     with pytest.raises(BadInputError, match="loss_network is one of vgg16, vgg19"):
         GatysConfig(loss_network="vgg")
+
+
+@pytest.mark.parametrize("change", [{"steps": 0}, {"size": 31}, {"painting_size": 31}, {"style_weight": -1.0}])
+def test_impossible_values_are_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(BadInputError, match="or more, got"):
+        GatysConfig(**change)
