@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["finish", "joined", "tell"]
 
 _LINE_EVERY_S = 10.0
+_UNITS = {"psnr": " dB"}
+"""Of what tasks measure on the way."""
 
 
 @contextlib.contextmanager
@@ -116,7 +118,7 @@ class _Lines:
 
 def _described(progress: Progress) -> str:
     terms = "  ".join(f"{name} {_rounded(value)}" for name, value in progress.losses.items() if value)
-    figures = "".join(f"  {name} {value:.2f}" for name, value in progress.figures.items())
+    figures = "".join(f"  {name} {value:.2f}{_UNITS.get(name, '')}" for name, value in progress.figures.items())
     skipped = f"  {progress.broken} broken photos skipped" if progress.broken else ""
     return f"{terms}{figures}  {_spoken(progress.seconds_left)} left{skipped}"
 
