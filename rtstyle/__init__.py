@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "RtStyleError": "engines.errors",
     "Stylizer": "rtstyle.stylizer",
-    "Upscaler": "rtstyle.upscaler",
+    "Upscaler": "rtstyle.stylizer",
     "stylize_video": "rtstyle.video_api",
 }
 

@@ -11,17 +11,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 import numpy as np
+from engines.cache import cache_folder
+from realtime.pipeline import Pipeline, ResolvedPipeline, open_pipeline
 
-from engines.backends import AUTO, cache_folder
+from engines.backends import AUTO
 from engines.contract import EngineOptions, Picture
 from engines.errors import BadInputError
-from realtime.auto_net import choose
-from realtime.chain import open_painter
-from realtime.net_choice import NetChoice
-from realtime.painter import Painter
+from realtime.net_choice import NetChoice, choose
 from realtime.pictures.chain import PictureChain
 from realtime.pictures.paint import TILE_SIDE, WHOLE_UP_TO
-from realtime.recipe import Recipe
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -39,7 +37,7 @@ class Frames:
 
     def __init__(
         self,
-        recipes: Sequence[Recipe],
+        recipes: Sequence[ResolvedPipeline],
         *,
         fps: float | None = None,
         backend: str = AUTO,
@@ -53,7 +51,7 @@ class Frames:
         self.choice: NetChoice | None = None
         """Why the net that paints now was taken, where several could keep a rate or not."""
         self._options = EngineOptions(precision=precision, cache=cache_folder())
-        self._painter: Painter | None = None
+        self._painter: Pipeline | None = None
         self._engines = ExitStack()
         self._pictures: PictureChain | None = None
 
@@ -77,7 +75,7 @@ class Frames:
 
         frames: uint8 `(h, w, 3)` RGB; a frame must not change until its picture came. The size may change on the way.
         """
-        painter: Painter | None = None
+        painter: Pipeline | None = None
         for frame in frames:
             _check(frame)
             size = (frame.shape[1], frame.shape[0])
@@ -110,7 +108,7 @@ class Frames:
         paints_only = self._recipe.look is not None and self._recipe.upscaler is None
         return WHOLE_UP_TO if paints_only else TILE_SIDE * TILE_SIDE
 
-    def _painter_for(self, size: tuple[int, int]) -> Painter:
+    def _painter_for(self, size: tuple[int, int]) -> Pipeline:
         if self._painter is None or self._painter.size != size:
             self._close_painter()
             if self._fps is not None:
@@ -125,7 +123,7 @@ class Frames:
                 if self.choice is not None:
                     logger.info(self.choice.line())
             self._painter = self._engines.enter_context(
-                open_painter(
+                open_pipeline(
                     self._recipe.net, self._recipe.upscaler, size, backend=self._backend, options=self._options
                 )
             )

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engines.backends import AUTO, cache_folder
+from engines.cache import cache_folder
+from realtime.pipeline import recipes
+
+from engines.backends import AUTO
 from engines.contract import EngineOptions
 from engines.errors import RtStyleError
-from realtime.auto_net import at_hand, eligible, forecast
-from realtime.net_choice import SHARE, NetChoice
-from realtime.recipe import recipes
+from realtime.net_choice import SHARE, NetChoice, at_hand, eligible, predict
 
 __all__ = ["FPS", "Outlook", "SIZES", "outlook"]
 
@@ -65,7 +66,7 @@ def outlook(size: tuple[int, int], *, measure: bool, notice: Callable[[str], Non
         found = eligible(list(recipes(notice=notice)))
         ready = at_hand(found, size, AUTO, options)
         if ready:
-            choice = forecast(
+            choice = predict(
                 ready, size, fps=FPS, options=options, notice=notice, timing="anew" if measure else "never"
             )
             reason = "not timed yet: rtstyle doctor does it without --quick"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 
+from engines.styles import AUTO_NET, ResolvedStyle
+from realtime.pipeline import recipes
+
 from engines.backends import AUTO
-from engines.look import AUTO_NET, Look
-from realtime.recipe import recipes
-from rtstyle.frames import Frames
+from rtstyle.stylizer import Frames
 
 __all__ = ["Stylizer"]
 
@@ -56,7 +57,7 @@ class Stylizer(Frames):
         super().__init__([first, *others], fps=fps, backend=backend, precision=precision)
 
     @property
-    def look(self) -> Look:
+    def look(self) -> ResolvedStyle:
         """The style, and the net that paints it now."""
         assert self._recipe.look is not None
         return self._recipe.look

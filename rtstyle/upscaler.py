@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from realtime.pipeline import recipe
+
 from engines.backends import AUTO
-from realtime.recipe import recipe
-from rtstyle.frames import Frames
+from rtstyle.stylizer import Frames
 
 __all__ = ["Upscaler"]
 

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
-from engines.backends import AUTO, cache_folder
+from engines.cache import cache_folder
+from realtime.pipeline import recipe
+
+from engines.backends import AUTO
 from engines.contract import EngineOptions
 from engines.errors import BadInputError
-from realtime.recipe import recipe
 from realtime.video.job import Progress, stylize_video_file
 from realtime.video.options import VideoJob, VideoSummary, parse_time
 

@@ -15,15 +15,15 @@ import cv2
 import numpy as np
 import onnx
 import torch
+from engines.calibration import with_int8_scales
 from onnx import numpy_helper
 from torch import Tensor, nn
 
 from engines.backends import open_engine
 from engines.contract import EngineOptions, Picture
 from engines.errors import BackendError, BadInputError, NetFileError
-from engines.int8_scales import with_int8_scales
+from engines.library import Style, write_style
 from engines.net_file import NetFile, NetSpec, net_from_model, write_net
-from engines.style_file import Style, write_style
 from train.credits import Credit
 from train.data import read_rgb
 from train.networks import NETWORKS, TransformNet

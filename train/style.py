@@ -15,12 +15,12 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from engines.calibration import LOWEST_PSNR, int8_psnr
 from torch import Tensor, nn
 
 from engines.errors import BadInputError
-from engines.int8_scales import LOWEST_PSNR, int8_psnr
+from engines.library import Style, write_style
 from engines.net_file import NetFile
-from engines.style_file import Style, write_style
 from train.config import StyleConfig, TrainConfig
 from train.credits import Credit
 from train.data import Crops, Samples, fingerprint, list_pictures, read_rgb

@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 import onnx
+from engines.onnx_graph import OPSET
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-
-from engines.plain_graph import OPSET
 
 __all__ = ["EPSILON", "TransformerLayer", "graph_from_arrays", "transformer_layers"]
 

@@ -96,7 +96,9 @@ def cam(
         _list(as_json)
         return
 
-    from realtime.live.options import CamOptions, parse_size
+    from realtime.user_options import parse_size
+
+    from realtime.live.options import CamOptions
     from realtime.live.session import run_camera
 
     options = CamOptions(

@@ -77,12 +77,13 @@ def image(
 
     Example: rtstyle image holiday.jpg painted.jpg --style starry-night
     """
+    from realtime.pipeline import recipe
+
     from realtime.pictures.batch import BatchOptions
     from realtime.pictures.chain import PictureChain
     from realtime.pictures.photo import parse_box
     from realtime.pictures.plan import plan
     from realtime.pictures.writing import check_quality, parse_format
-    from realtime.recipe import recipe
 
     *inputs, out = paths
     chosen = None if file_format is None else parse_format(file_format)
@@ -147,7 +148,7 @@ def _run(tasks: list[Task], painter: PictureChain, options: BatchOptions, *, as_
 def _facts(summary: BatchSummary, painter: PictureChain) -> dict[str, Any]:
     import dataclasses
 
-    from realtime.recipe import joined
+    from realtime.pipeline import joined
 
     specs = painter.specs
     return {

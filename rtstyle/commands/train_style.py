@@ -50,7 +50,8 @@ def style(
     Example: rtstyle train style my-painting.jpg --content photos
     """
     opt.check_content(asked)
-    from engines.backends import cache_folder
+    from engines.cache import cache_folder
+
     from engines.errors import BadInputError
     from engines.library import DEFAULT_NET, Library
     from train.credits import Credit, style_name

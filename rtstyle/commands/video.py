@@ -73,12 +73,14 @@ def video(
     """
     from pathlib import Path
 
-    from engines.backends import cache_folder
+    from engines.cache import cache_folder
+    from realtime.pipeline import recipe
+    from realtime.user_options import parse_size
+
     from engines.contract import EngineOptions
     from engines.errors import SourceError
-    from realtime.recipe import recipe
     from realtime.video.job import stylize_video_file
-    from realtime.video.options import VideoJob, parse_size, parse_time
+    from realtime.video.options import VideoJob, parse_time
 
     found = recipe(style, net=net, strength=strength, keep_colors=keep_colors, sr=sr, sr_mode=sr_mode)
     job = VideoJob(

@@ -10,10 +10,10 @@ import pytest
 from engines.contract import EngineOptions
 from engines.errors import BackendError
 from engines.library import Library
-from engines.net_times import times_path
-from realtime.auto_net import best_first, choose, forecast
+from engines.cache import times_path
+from realtime.net_choice import best_first, choose, predict
 from realtime.net_choice import NetChoice
-from realtime.recipe import Recipe, recipe, recipes
+from realtime.pipeline import ResolvedPipeline, recipe, recipes
 from tests.engines.nets import add_net, add_style, identity_net, slow_net, tint_net, vector
 
 _SIZE = (96, 64)
@@ -30,12 +30,12 @@ def library(tmp_path: Path) -> Library:
 
 
 @pytest.fixture
-def found(library: Library) -> list[Recipe]:
+def found(library: Library) -> list[ResolvedPipeline]:
     return list(recipes("red", library=library))
 
 
 def _choose(
-    found: list[Recipe], cache: Path | None, *, fps: float, notices: list[str] | None = None
+    found: list[ResolvedPipeline], cache: Path | None, *, fps: float, notices: list[str] | None = None
 ) -> tuple[str, NetChoice | None]:
     said: list[str] = []
     options = EngineOptions(cache=cache)
@@ -47,25 +47,25 @@ def _choose(
     return taken.net.spec.name, choice
 
 
-def test_nets_are_ranked_by_their_weights(found: list[Recipe]) -> None:
+def test_nets_are_ranked_by_their_weights(found: list[ResolvedPipeline]) -> None:
     assert [recipe.net.spec.name for recipe in found] == ["fast", "rich"]
     assert [recipe.net.spec.name for recipe in best_first(found)] == ["rich", "fast"]
 
 
-def test_a_net_whose_file_says_so_is_taken_by_its_name_only(found: list[Recipe], tmp_path: Path) -> None:
+def test_a_net_whose_file_says_so_is_taken_by_its_name_only(found: list[ResolvedPipeline], tmp_path: Path) -> None:
     fast, rich = found
     shy = replace(rich, net=replace(rich.net, spec=replace(rich.net.spec, auto=False)))
     assert _choose([fast, shy], tmp_path / "cache", fps=0.01) == ("fast", None)
     assert _choose([shy], tmp_path / "cache", fps=0.01) == ("rich", None)
 
 
-def test_a_net_that_is_alone_is_taken_without_timing(found: list[Recipe], tmp_path: Path) -> None:
+def test_a_net_that_is_alone_is_taken_without_timing(found: list[ResolvedPipeline], tmp_path: Path) -> None:
     assert _choose(found[1:], tmp_path / "cache", fps=1e6) == ("rich", None)
     assert not (tmp_path / "cache").exists()
 
 
 def test_time_enough_takes_the_best_and_no_time_the_quickest_and_both_are_remembered(
-    found: list[Recipe], tmp_path: Path
+    found: list[ResolvedPipeline], tmp_path: Path
 ) -> None:
     cache = tmp_path / "cache"
     net, hurried = _choose(found, cache, fps=1e6)
@@ -84,7 +84,7 @@ def test_time_enough_takes_the_best_and_no_time_the_quickest_and_both_are_rememb
         assert (again.net, again.keeps, again.times_ms) == (before.net, before.keeps, before.times_ms)
 
 
-def test_the_line_says_which_net_why_and_how_long_it_takes(found: list[Recipe], tmp_path: Path) -> None:
+def test_the_line_says_which_net_why_and_how_long_it_takes(found: list[ResolvedPipeline], tmp_path: Path) -> None:
     choice = _choose(found, tmp_path, fps=0.01)[1]
     assert choice is not None
     line = choice.line()
@@ -119,7 +119,7 @@ def test_another_style_of_the_same_nets_uses_the_same_memory_and_a_changed_net_d
     assert not choice.remembered
 
 
-def test_a_damaged_memory_is_said_and_written_anew(found: list[Recipe], tmp_path: Path) -> None:
+def test_a_damaged_memory_is_said_and_written_anew(found: list[ResolvedPipeline], tmp_path: Path) -> None:
     _choose(found, tmp_path, fps=0.01)
     times_path(tmp_path).write_bytes(b"nonsense")
     notices: list[str] = []
@@ -132,7 +132,7 @@ def test_a_damaged_memory_is_said_and_written_anew(found: list[Recipe], tmp_path
     assert choice.remembered
 
 
-def test_without_a_cache_it_is_timed_each_time(found: list[Recipe]) -> None:
+def test_without_a_cache_it_is_timed_each_time(found: list[ResolvedPipeline]) -> None:
     for _ in range(2):
         choice = _choose(found, None, fps=0.01)[1]
         assert choice is not None
@@ -156,11 +156,11 @@ def test_an_upscaler_counts_towards_the_time(library: Library, tmp_path: Path) -
     ]
 
 
-def test_a_net_that_the_backend_cannot_run_is_left_out_and_said(tmp_path: Path, found: list[Recipe]) -> None:
+def test_a_net_that_the_backend_cannot_run_is_left_out_and_said(tmp_path: Path, found: list[ResolvedPipeline]) -> None:
     (broken,) = recipes("red", net="fast", library=Library(tmp_path / "nets"))
     model = broken.net.model.replace(b"Reshape", b"Unshape")
     assert model != broken.net.model
-    odd = Recipe(
+    odd = ResolvedPipeline(
         net=type(broken.net)(spec=broken.net.spec, model=model, digest="0" * 64),
         treatment=broken.treatment,
         look=broken.look,
@@ -174,10 +174,10 @@ def test_a_net_that_the_backend_cannot_run_is_left_out_and_said(tmp_path: Path, 
         _choose([odd, odd], tmp_path, fps=1e6)
 
 
-def test_a_forecast_from_memory_alone_times_nothing_and_may_not_know(found: list[Recipe], tmp_path: Path) -> None:
+def test_a_forecast_from_memory_alone_times_nothing_and_may_not_know(found: list[ResolvedPipeline], tmp_path: Path) -> None:
     def ask(fps: float) -> NetChoice | None:
         options = EngineOptions(cache=tmp_path)
-        return forecast(found, _SIZE, fps=fps, backend="openvino", options=options, notice=pytest.fail, timing="never")
+        return predict(found, _SIZE, fps=fps, backend="openvino", options=options, notice=pytest.fail, timing="never")
 
     assert ask(1e6) is None
     _choose(found, tmp_path, fps=1e6)

@@ -7,7 +7,7 @@ import pytest
 from engines.contract import EngineSpec, Picture, StyleVector
 from engines.errors import BadInputError
 from engines.net_file import NetSpec
-from realtime.painter import Painter, Treatment, mix
+from realtime.pipeline import Pipeline, StyleParams, mix
 
 _RNG = np.random.default_rng(0)
 _FRAME = cv2.GaussianBlur(_RNG.integers(0, 256, (48, 64, 3), np.uint8), (0, 0), 3)
@@ -15,20 +15,20 @@ _PAINTED = cv2.GaussianBlur(_RNG.integers(0, 256, (48, 64, 3), np.uint8), (0, 0)
 
 
 def test_full_strength_is_the_painting() -> None:
-    assert np.array_equal(mix(_FRAME, _PAINTED.copy(), Treatment()), _PAINTED)
+    assert np.array_equal(mix(_FRAME, _PAINTED.copy(), StyleParams()), _PAINTED)
 
 
 def test_no_strength_is_the_frame() -> None:
-    assert np.array_equal(mix(_FRAME, _PAINTED.copy(), Treatment(strength=0)), _FRAME)
+    assert np.array_equal(mix(_FRAME, _PAINTED.copy(), StyleParams(strength=0)), _FRAME)
 
 
 def test_half_strength_is_the_mean() -> None:
-    mixed = mix(_FRAME, _PAINTED.copy(), Treatment(strength=0.5)).astype(float)
+    mixed = mix(_FRAME, _PAINTED.copy(), StyleParams(strength=0.5)).astype(float)
     assert np.abs(mixed - (_FRAME.astype(float) + _PAINTED) / 2).max() <= 1
 
 
 def test_kept_colors_take_brightness_from_the_painting_and_chroma_from_the_frame() -> None:
-    mixed = cv2.cvtColor(mix(_FRAME, _PAINTED.copy(), Treatment(keep_colors=True)), cv2.COLOR_RGB2YCrCb).astype(int)
+    mixed = cv2.cvtColor(mix(_FRAME, _PAINTED.copy(), StyleParams(keep_colors=True)), cv2.COLOR_RGB2YCrCb).astype(int)
     assert np.abs(mixed[..., 0] - cv2.cvtColor(_PAINTED, cv2.COLOR_RGB2YCrCb)[..., 0]).mean() < 2
     assert np.abs(mixed[..., 1:] - cv2.cvtColor(_FRAME, cv2.COLOR_RGB2YCrCb)[..., 1:]).mean() < 2
 
@@ -36,7 +36,7 @@ def test_kept_colors_take_brightness_from_the_painting_and_chroma_from_the_frame
 @pytest.mark.parametrize("strength", [-0.1, 1.1, float("nan")])
 def test_a_strength_outside_0_to_1_is_refused(strength: float) -> None:
     with pytest.raises(BadInputError, match="strength is 0 to 1"):
-        Treatment(strength=strength)
+        StyleParams(strength=strength)
 
 
 class _CountingEngine:
@@ -71,10 +71,10 @@ def _gray(level: int) -> Picture:
 
 def test_a_frame_that_is_repeated_is_painted_once_and_every_picture_is_the_callers_own() -> None:
     engine = _CountingEngine()
-    painter = Painter(engine)
+    painter = Pipeline(engine)
     pictures = []
     for level in (1, 1, 1, 2, 1, 1):
-        painter.submit(_gray(level), Treatment())
+        painter.submit(_gray(level), StyleParams())
         if painter.in_flight == 3:
             pictures.append(painter.collect())
             pictures[-1][0, 0] += 100  # as a caller may
@@ -86,20 +86,20 @@ def test_a_frame_that_is_repeated_is_painted_once_and_every_picture_is_the_calle
 
 def test_a_frame_that_differs_in_one_pixel_or_is_painted_otherwise_is_painted() -> None:
     engine = _CountingEngine()
-    painter = Painter(engine)
+    painter = Pipeline(engine)
     other = _gray(1)
     other[33, 5, 2] = 9
     for frame, strength in ((_gray(1), 1.0), (other, 1.0), (other, 0.5)):
-        painter.submit(frame, Treatment(strength=strength))
+        painter.submit(frame, StyleParams(strength=strength))
     assert [int(painter.collect()[33, 5, 2]) for _ in range(3)] == [2, 18, 14]
     assert engine.painted == 3
 
 
 def test_a_frame_that_came_when_nothing_was_in_flight_is_painted() -> None:
     engine = _CountingEngine()
-    painter = Painter(engine)
+    painter = Pipeline(engine)
     buffer = _gray(1)
     for level in (1, 2):  # the caller may use one buffer for all frames
         buffer[:] = level
-        painter.submit(buffer, Treatment())
+        painter.submit(buffer, StyleParams())
         assert painter.collect()[0, 0, 0] == 2 * level

@@ -8,7 +8,7 @@ import pytest
 
 from engines.errors import BadInputError
 from engines.library import Library
-from realtime.recipe import recipe
+from realtime.pipeline import recipe
 from tests.engines.nets import add_net, add_style, identity_net, tint_net, vector
 
 

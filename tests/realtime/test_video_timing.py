@@ -10,7 +10,8 @@ import av
 import pytest
 
 from engines.errors import BadInputError, SourceError
-from realtime.video.options import parse_size, parse_time
+from realtime.user_options import parse_size
+from realtime.video.options import parse_time
 from realtime.video.timing import Timeline
 from tests.conftest import shared
 from tests.realtime.video_clips import (

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper
 
 from engines.contract import Picture
 from engines.net_file import NetFile, NetSpec, net_from_model
-from realtime.painter import Treatment
+from realtime.pipeline import StyleParams
 from realtime.video.job import stylize_video_file
 from realtime.video.options import VideoJob, VideoSummary
 
@@ -53,7 +53,7 @@ def _net(nodes: list[Any], weights: list[Any], spec: NetSpec) -> NetFile:
 
 def run(source: Path, target: Path, *, net: NetFile | None = None, **options: Any) -> VideoSummary:
     """The job with the net that does nothing, and with as little loss as the codec allows by default."""
-    options.setdefault("treatment", Treatment())
+    options.setdefault("treatment", StyleParams())
     if options.get("codec") is None and target.suffix != ".webm":
         options.setdefault("crf", 1)
         options.setdefault("preset", "ultrafast")

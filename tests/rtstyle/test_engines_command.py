@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from engines.errors import BackendError
-from engines.net_times import times_path
+from engines.cache import times_path
 from engines.nvidia.driver import find_gpu
 
 needs_rtx = pytest.mark.skipif(

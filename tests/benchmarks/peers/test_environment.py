@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.peers.environment import PeerEnvironment
+from benchmarks.peers.launcher import PeerEnvironment
 from engines.errors import BackendError
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from engines.errors import SourceError
-from realtime.handoff import Closed
+from realtime.queues import Closed
 from realtime.live.capture import Capture, same_pixels
 from realtime.live.media import MediaSource
 from realtime.live.source import Grab, LiveFrame, Source, Timing

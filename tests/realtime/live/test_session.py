@@ -10,13 +10,14 @@ import pytest
 
 from engines.errors import BadInputError, MissingPackageError, OutputError, SourceError
 from engines.library import Library
-from engines.style_file import write_style
+from engines.library import write_style
 from realtime.live.cameras import cameras
-from realtime.live.options import CamOptions, parse_size
+from realtime.live.options import CamOptions
+from realtime.user_options import parse_size
 from realtime.live.palettes import palette_for
 from realtime.live.session import run_camera
 from realtime.live.summary import CamSummary
-from realtime.recipe import recipe
+from realtime.pipeline import recipe
 from tests.realtime.live.clips import write_clip
 from tests.realtime.live.mjpeg import MjpegCamera
 
