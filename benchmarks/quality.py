@@ -20,7 +20,6 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from train.data import list_pictures, read_rgb
 
 from benchmarks.nets import StyledNet, styled_nets
 from benchmarks.tables import compact_table, steps_text
@@ -30,6 +29,7 @@ from engines.contract import Engine, Picture
 from engines.errors import BadInputError
 from train.config import PRECISIONS, LossWeights
 from train.credits import SHIPPED_CREDITS, read_credits
+from train.data import list_pictures, read_rgb
 from train.gatys import optimise, white_noise
 from train.loss_networks import LossNetwork, loss_network
 from train.losses import LossTerms, StyleTargets, content_features, perceptual_terms, style_targets

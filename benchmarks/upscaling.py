@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from train.sr.evaluation import imresize, match_histogram, psnr, read_pairs, ssim
 
 from benchmarks.metrics import PerceptualMetric, best_metrics
 from benchmarks.tables import compact_table
@@ -18,6 +17,7 @@ from engines.contract import Engine, EngineOptions, Picture
 from engines.errors import BadInputError
 from engines.library import Library, upscalers
 from engines.net_file import NetFile
+from train.sr.evaluation import imresize, match_histogram, psnr, read_pairs, ssim
 
 __all__ = [
     "Method",
@@ -202,6 +202,7 @@ def measure(
 def video_degradation(scale: int) -> Callable[[Picture, int], Picture]:
     """For `measure`: blur, noise and compression as in the training of `perceptual`. Needs the extra `train`."""
     import torch  # noqa: PLC0415 (optional)
+
     from train.sr.data import degraded  # noqa: PLC0415 (needs torch)
 
     def degrade(high: Picture, number: int) -> Picture:

@@ -8,12 +8,11 @@ import pytest
 
 pytest.importorskip("torch", reason="needs the extra train")
 
-from train.sr.evaluation import imresize, read_pairs
-
 from benchmarks.metrics import PerceptualMetric, best_metrics, lpips_metric, vgg_metric
 from engines.contract import Picture
 from tests.conftest import shared
 from train.loss_networks import packaged_convs
+from train.sr.evaluation import imresize, read_pairs
 
 
 def _lpips() -> PerceptualMetric:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -10,12 +11,12 @@ from torch import Tensor
 
 from engines.atomic import write_whole
 from engines.errors import MissingPackageError
-from train.photos import write_rgb
+from train.data import write_rgb
 
-__all__ = ["Journal", "read_log"]
+__all__ = ["TrainingLog", "read_log"]
 
 
-class Journal:
+class TrainingLog:
     """The records of one run, from a step on: what was logged behind that step is taken back."""
 
     def __init__(self, folder: Path, step: int) -> None:
@@ -31,11 +32,11 @@ class Journal:
         self._log = path.open("a", encoding="utf-8")
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
-    def log(self, step: int, losses: dict[str, float]) -> None:
-        """One line of losses."""
-        self._log.write(json.dumps({"step": step, **losses}) + "\n")
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """One line of losses, or of what was measured."""
+        self._log.write(json.dumps({"step": step, **values}) + "\n")
         self._log.flush()
-        for name, value in losses.items():
+        for name, value in values.items():
             self._board.add_scalar(f"loss/{name}", value, step)
 
     def picture(self, step: int, sheet: Tensor) -> None:
@@ -50,7 +51,7 @@ class Journal:
         self._log.close()
         self._board.close()
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> TrainingLog:
         return self
 
     def __exit__(

@@ -1,13 +1,19 @@
-"""Content photos: crops that depend on the seed and the sample's number alone, so that a run can be resumed exactly."""
+"""Pictures from folders, crops of photos to train on, and batches that are made ahead of time.
+
+A crop depends on the seed and the sample's number alone, so that a run can be resumed exactly.
+"""
 
 from __future__ import annotations
 
 import functools
 import hashlib
 import math
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -18,12 +24,16 @@ from torch import Tensor
 from engines.atomic import write_whole
 from engines.errors import BadInputError
 
-__all__ = ["Crops", "Samples", "fingerprint", "join_samples", "list_pictures", "read_rgb", "write_rgb"]
+__all__ = ["Crops", "Samples", "fingerprint", "list_pictures", "made_ahead", "read_rgb", "write_rgb"]
 
 _SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 _ZOOM_OUT, _ZOOM_IN = 1.0, 0.4
 """A crop covers this much of the short side at most and at least: training sees both small and large objects."""
 _SMALLEST_SIDE = 32
+_AHEAD = 8
+"""Batches that are made while the net trains."""
+
+_Made = TypeVar("_Made")
 
 
 def list_pictures(folder: Path) -> list[Path]:
@@ -83,9 +93,8 @@ class Crops:
 
     def __init__(self, photos: Sequence[Path], *, size: int, styles: int, seed: int) -> None:
         self.photos, self.size, self.styles, self.seed = list(photos), size, styles, seed
-        self._order = functools.lru_cache(maxsize=2)(
-            self._shuffled
-        )  # a shuffle for each sample would cost milliseconds
+        # A shuffle for each sample would cost milliseconds.
+        self._order = functools.lru_cache(maxsize=2)(self._shuffled)
 
     def __getitem__(self, number: int) -> Samples:
         """One sample. Raises BadInputError where no photo at all can be read."""
@@ -103,17 +112,17 @@ class Crops:
             broken.add(index)
         raise BadInputError("expected photos, none of the content files can be read: check the folder")
 
+    def batch(self, step: int, size: int, part: slice) -> Samples:
+        """Samples `part` of a step's batch of `size`, which follow those of the step before."""
+        samples = [self[number] for number in range(step * size, (step + 1) * size)[part]]
+        return Samples(
+            pictures=torch.cat([sample.pictures for sample in samples]),
+            styles=torch.cat([sample.styles for sample in samples]),
+            broken=frozenset().union(*(sample.broken for sample in samples)),
+        )
+
     def _shuffled(self, epoch: int) -> NDArray[np.int64]:
         return np.random.default_rng((self.seed, epoch)).permutation(len(self.photos))
-
-
-def join_samples(samples: Sequence[Samples]) -> Samples:
-    """One batch of single samples, in their order."""
-    return Samples(
-        pictures=torch.cat([sample.pictures for sample in samples]),
-        styles=torch.cat([sample.styles for sample in samples]),
-        broken=frozenset().union(*(sample.broken for sample in samples)),
-    )
 
 
 def _random_crop(picture: NDArray[np.uint8], size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -126,3 +135,24 @@ def _random_crop(picture: NDArray[np.uint8], size: int, rng: np.random.Generator
     if rng.random() < 0.5:
         resized = resized[:, ::-1]
     return np.ascontiguousarray(resized, np.uint8)
+
+
+def made_ahead(make: Callable[[int], _Made], steps: range, *, threads: int) -> Generator[_Made, None, None]:
+    """What `make` gives for each step, in their order; OpenCV decodes and resizes without the interpreter's lock.
+
+    threads: how many make them, up to 8 steps ahead; 0 makes each when its turn has come. Close the generator.
+    """
+    if not threads:
+        yield from map(make, steps)
+        return
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="rtstyle-batches")
+    ahead: deque[Future[_Made]] = deque()
+    try:
+        for step in steps:
+            ahead.append(pool.submit(make, step))
+            if len(ahead) > _AHEAD:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,21 +1,31 @@
-"""From sharp crops to what a camera, a streaming service or a benchmark would have left of them."""
+"""Training pairs for upscalers: patches of sharp pictures, and what cameras, services or benchmarks leave of them."""
 
 from __future__ import annotations
 
 import functools
 import io
+import logging
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from engines.contract import Picture
-from train.sr.bicubic import bicubic_matrix
+from engines.errors import BadInputError
+from train.data import fingerprint, list_pictures, read_rgb
+from train.sr.evaluation import bicubic_matrix, imresize
 
-__all__ = ["degraded", "downscaled"]
+__all__ = ["EDGE", "Patches", "degraded", "downscaled"]
+
+EDGE = 2
+"""Low-resolution pixels around a patch that are made and cut off: their neighbours are not in the crop."""
+_COPIES = (Fraction(1), Fraction(4, 5), Fraction(3, 5))
+"""Each picture is there in these sizes: the smaller ones show more detail to a pixel, and less JPEG."""
 
 _UNTOUCHED = 0.35
 """This share of the pictures is only downscaled: clean input shall not be taken for dirty."""
@@ -28,6 +38,46 @@ _JPEG_QUALITIES = (40, 95)
 _H264_RATE_FACTORS = (18, 32)
 _MOST_NOISE = 5.0
 """Of 255."""
+_log = logging.getLogger(__name__)
+
+
+class Patches:
+    """High-resolution crops of random pictures, turned and mirrored; large pictures come more often."""
+
+    def __init__(self, folder: Path, *, side: int, seed: int) -> None:
+        """side: of a crop in pixels. Raises BadInputError where no picture is that large."""
+        self.side, self.seed = side, seed
+        self.pictures: list[NDArray[np.uint8]] = []
+        self.paths = list_pictures(folder)
+        self.known_as = fingerprint(folder, self.paths)
+        """Changes when the folder's pictures do."""
+        self.broken = set[int]()
+        """Those of `paths`, by their place, that cannot be read."""
+        for number, path in enumerate(self.paths):
+            picture = read_rgb(path)
+            if picture is None:
+                _log.warning("skipped %s: not a picture", path)
+                self.broken.add(number)
+                continue
+            copies = [picture if factor == 1 else imresize(picture, factor) for factor in _COPIES]
+            self.pictures += [copy for copy in copies if min(copy.shape[:2]) >= side]
+        if not self.pictures:
+            raise BadInputError(f"expected pictures of {side} pixels or more on each side, {folder} has none")
+        areas = np.array([picture.shape[0] * picture.shape[1] for picture in self.pictures], float)
+        self._shares = areas / areas.sum()
+
+    def batch(self, step: int, size: int) -> Tensor:
+        """The crops of a step: uint8 `(size, 3, side, side)` RGB."""
+        rng = np.random.default_rng((self.seed, step))
+        chosen = rng.choice(len(self.pictures), size, p=self._shares)
+        return torch.from_numpy(np.stack([self._crop(self.pictures[n], rng) for n in chosen]))
+
+    def _crop(self, picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+        top, left = (int(rng.integers(length - self.side + 1)) for length in picture.shape[:2])
+        crop = np.rot90(picture[top : top + self.side, left : left + self.side], int(rng.integers(4)))
+        if rng.random() < 0.5:
+            crop = crop[:, ::-1]
+        return np.ascontiguousarray(crop.transpose(2, 0, 1))
 
 
 def downscaled(crops: Tensor, scale: int, blur: float = 0.0) -> Tensor:
