@@ -1,4 +1,4 @@
-"""Which nets and styles a benchmark looks at."""
+"""Nets with the styles in which they are to be measured, for quality and flicker."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from engines.backends import open_engine
 from engines.contract import Engine, EngineOptions
 from engines.errors import BadInputError
-from engines.library import Library
+from engines.library import Library, Style
 from engines.names import nearest
 from engines.net_file import NetFile
-from engines.style_file import Style
 
-__all__ = ["Painted", "painted_by"]
+__all__ = ["StyledNet", "styled_nets"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Painted:
+class StyledNet:
     """One net with the styles that are to be measured."""
 
     label: str
@@ -33,7 +32,7 @@ class Painted:
         return open_engine(self.net, size, backend=backend, options=options)
 
 
-def painted_by(net: str, only: list[str] | None = None, precisions: Sequence[str | None] = (None,)) -> list[Painted]:
+def styled_nets(net: str, only: list[str] | None = None, precisions: Sequence[str | None] = (None,)) -> list[StyledNet]:
     """A net by its name, or by its file: then its styles are those in the folder beside it that has its name.
 
     only: style names; None: all. One entry for each precision. Raises BadInputError for what is not known.
@@ -50,7 +49,7 @@ def painted_by(net: str, only: list[str] | None = None, precisions: Sequence[str
     if not styles:
         raise BadInputError(f"net {net} has no styles: expected them in a folder {file.spec.name} beside it")
     return [
-        Painted(
+        StyledNet(
             label=net if len(precisions) == 1 else f"{net} {precision}", net=file, styles=styles, precision=precision
         )
         for precision in precisions

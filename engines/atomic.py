@@ -1,4 +1,4 @@
-"""Files that are read whole within a limit, and files that appear whole or not at all."""
+"""Whole files: read within a limit of size, and written so that they appear complete or not at all."""
 
 from __future__ import annotations
 

@@ -1,14 +1,15 @@
-"""The backends by name, and the choice between them."""
+"""The backends by name, and the choice between them.
+
+with open_engine(net, (640, 480), backend="auto") as engine:
+    engine.submit(frame, style)
+    image = engine.collect()
+"""
 
 from __future__ import annotations
 
 import importlib
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol, cast
-
-import platformdirs
 
 from engines.contract import Engine, EngineOptions
 from engines.errors import BackendError, BadInputError, MissingPackageError
@@ -20,7 +21,8 @@ __all__ = [
     "BACKENDS",
     "BUILT",
     "BackendReport",
-    "cache_folder",
+    "Builder",
+    "builder",
     "must_build",
     "open_engine",
     "reports",
@@ -42,9 +44,26 @@ BUILT = ("tensorrt", "tensorrt-rtx")
 
 
 class _Backend(Protocol):
-    def describe(self) -> str: ...
+    """What the module of a backend offers."""
 
-    def open_engine(self, net: NetFile, size: tuple[int, int], options: EngineOptions) -> Engine: ...
+    def describe(self) -> str:
+        """One line on what it would run on. Raises MissingPackageError or BackendError."""
+
+    def open_engine(self, net: NetFile, size: tuple[int, int], options: EngineOptions) -> Engine:
+        """Make an engine for frames of `size` (width, height). Raises MissingPackageError or BackendError."""
+
+
+class Builder(_Backend, Protocol):
+    """What the module of a backend in BUILT offers in addition. Both questions raise what `open_engine` raises."""
+
+    TITLE: str
+    """Its name in words."""
+
+    def is_built(self, net: NetFile, size: tuple[int, int], options: EngineOptions) -> bool:
+        """Whether `open_engine` would find an engine, even one that it still has to finish and check."""
+
+    def is_ready(self, net: NetFile, size: tuple[int, int], options: EngineOptions) -> bool:
+        """Whether `open_engine` would be quick: nothing is to be built, finished or checked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,17 +109,12 @@ def must_build(backend: str, net: NetFile, size: tuple[int, int], options: Engin
 
     Raises BackendError or MissingPackageError where the backend cannot run here.
     """
-    if backend not in BUILT:
-        return False
-    from engines.nvidia.open import is_built
-
-    return not is_built(backend, net, size, options)
+    return backend in BUILT and not builder(backend).is_built(net, size, options)
 
 
-def cache_folder() -> Path:
-    """Where compiled nets are kept: RTSTYLE_CACHE, or the user's cache folder."""
-    named = os.environ.get("RTSTYLE_CACHE")
-    return Path(named) if named else platformdirs.user_cache_path("rtstyle", appauthor=False)
+def builder(backend: str) -> Builder:
+    """A backend of BUILT."""
+    return cast(Builder, _load(backend))
 
 
 def _first_usable() -> BackendReport:

@@ -9,7 +9,8 @@ RtStyleError
 ├── SourceError          a camera or video cannot be opened or read on
 └── OutputError          a result cannot be written
 
-Messages say what was expected, what came and what to do, in one line.
+A message says what was expected and what came, in one line; the hint, apart from it, what to do. Options stand in
+both by their Python names between backticks, as `keep_colors`; the command line shows them as its flags.
 """
 
 from __future__ import annotations
@@ -29,9 +30,11 @@ __all__ = [
 class RtStyleError(Exception):
     """The root: catch this to catch whatever rtstyle raises on purpose."""
 
-    def __init__(self, message: str = "") -> None:
+    def __init__(self, message: str = "", *, hint: str = "") -> None:
         """Names from files and users stand in messages: what does not print is escaped, so that one line stays one."""
-        super().__init__("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message))
+        super().__init__(_printable(message))
+        self.hint = _printable(hint)
+        """What to do, to be shown after the message; empty where that says all."""
 
 
 class BadInputError(RtStyleError):
@@ -65,3 +68,7 @@ class SourceError(RtStyleError):
 
 class OutputError(RtStyleError):
     """A result cannot be written."""
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,4 +1,4 @@
-"""From a float32 net to a strongly typed half-precision one: what a GPU engine computes stands in the graph itself.
+"""From a float32 net to a strongly typed half-precision one: the graph itself says what a GPU engine computes.
 
 TensorRT 11 and TensorRT for RTX take the types of the graph as they are, so the choice is made here, once:
 
@@ -10,21 +10,40 @@ TensorRT 11 and TensorRT for RTX take the types of the graph as they are, so the
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engines.errors import NetFileError
-from engines.fp16_islands import BOUNDED, STATISTICS, find_islands
 from engines.net_file import NetFile, net_from_model
+from engines.onnx_graph import makers, remove_unused_weights, users
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["CONVERTER", "check_typing", "half_from_net", "typed_from_net"]
+__all__ = ["CONVERTER", "STATISTICS", "check_typing", "find_islands", "half_from_net", "typed_from_net", "typed_graph"]
 
 CONVERTER = 1
 """Raised when this module writes other graphs: engines of an older converter are then built anew."""
+
+STATISTICS = frozenset(
+    {
+        "BatchNormalization", "Exp", "GlobalAveragePool", "GroupNormalization", "InstanceNormalization",
+        "LayerNormalization", "LogSoftmax", "LpNormalization", "MeanVarianceNormalization", "Pow", "RMSNormalization",
+        "Reciprocal", "ReduceL1", "ReduceL2", "ReduceLogSumExp", "ReduceMean", "ReduceSum", "ReduceSumSquare",
+        "Softmax", "Sqrt",
+    }
+)  # fmt: skip
+"""Operators that sum over the picture or raise to a power: float16 overflows in them."""
+_BOUNDED = frozenset(["Clip"])
+"""Operators whose constants are bounds, which may be moved to the end of float16's range."""
+_ELEMENTWISE = frozenset(
+    {
+        "Abs", "Add", "Cast", "Ceil", "Clip", "Div", "Erf", "Floor", "HardSigmoid", "Identity", "LeakyRelu", "Max",
+        "Min", "Mul", "Neg", "PRelu", "Relu", "Round", "Sigmoid", "Sub", "Tanh", "Transpose", "Where",
+    }
+)  # fmt: skip
 
 _LARGEST = float(np.finfo(np.float16).max)
 _KEEP_FLOAT = {"Resize": (1, 2)}
@@ -48,6 +67,14 @@ def typed_from_net(net: NetFile) -> NetFile:
     model = _loaded(net)
     _move_casts_to_the_ends(model)
     return net_from_model(model, net.spec)
+
+
+def typed_graph(net: NetFile, precision: str) -> NetFile:
+    """The strongly typed graph for f16 or f32 that is compiled: types stand in it, no flag changes them.
+
+    Raises NetFileError.
+    """
+    return half_from_net(net) if precision == "f16" else typed_from_net(net)
 
 
 def check_typing(net: NetFile) -> None:
@@ -95,12 +122,7 @@ def _move_casts_to_the_ends(model: onnx.ModelProto) -> None:
     """Swap `frame -> Transpose -> Cast` and `Cast -> Transpose -> image`: the cast comes first, and last."""
     import onnx
 
-    nodes = model.graph.node
-    maker = {name: node for node in nodes for name in node.output}
-    users: dict[str, list[onnx.NodeProto]] = {}
-    for node in nodes:
-        for name in node.input:
-            users.setdefault(name, []).append(node)
+    maker, readers = makers(model), users(model)
 
     def swap(first: onnx.NodeProto, second: onnx.NodeProto) -> None:
         middle = onnx.NodeProto()
@@ -110,15 +132,15 @@ def _move_casts_to_the_ends(model: onnx.ModelProto) -> None:
         second.CopyFrom(middle)
         first.input[0], first.output[0], second.input[0], second.output[0] = source, between, between, end
 
-    first = users.get("frame", [])
+    first = readers.get("frame", [])
     if len(first) == 1 and first[0].op_type in _UINT8_MOVERS:
-        after = users.get(first[0].output[0], [])
+        after = readers.get(first[0].output[0], [])
         if len(after) == 1 and after[0].op_type == "Cast":
             swap(first[0], after[0])
     last = maker.get("image")
     if last is not None and last.op_type in _UINT8_MOVERS:
         before = maker.get(last.input[0])
-        if before is not None and before.op_type == "Cast" and len(users[before.output[0]]) == 1:
+        if before is not None and before.op_type == "Cast" and len(readers[before.output[0]]) == 1:
             swap(before, last)
 
 
@@ -158,9 +180,7 @@ class _Converter:
             self._nodes.append(node)
         del self._model.graph.node[:]
         self._model.graph.node.extend(self._nodes)
-        used = {name for node in self._nodes for name in node.input}
-        for tensor in [t for t in self._model.graph.initializer if t.name not in used]:
-            self._model.graph.initializer.remove(tensor)
+        remove_unused_weights(self._model)
 
     def _convert_node(self, node: onnx.NodeProto, wanted: int) -> None:
         kept = _KEEP_FLOAT.get(node.op_type, ())
@@ -195,7 +215,7 @@ class _Converter:
         import onnx
 
         values = onnx.numpy_helper.to_array(self._weights[name])
-        if user.op_type in BOUNDED:  # a bound such as float32's largest number means "no bound"
+        if user.op_type in _BOUNDED:  # a bound such as float32's largest number means "no bound"
             values = np.clip(values, -_LARGEST, _LARGEST)
         if np.abs(values).max(initial=0) > _LARGEST:
             raise NetFileError(
@@ -203,3 +223,95 @@ class _Converter:
                 f"{_LARGEST:.0f}: use --precision f32"
             )
         return onnx.numpy_helper.from_array(values.astype(np.float16), twin)
+
+
+def find_islands(model: onnx.ModelProto) -> tuple[set[int], set[int]]:
+    """Positions of the nodes that pictures and styles run through, and of those among them that stay in float32.
+
+    In float32 stay: statistics, squares, whatever lies between two of these without a convolution (a norm that was
+    taken apart on export), and the runs of simple operators behind `frame` and before `image`.
+    """
+    graph = _Graph(model)
+    data = graph.data()
+    core = {i for i in data if graph.nodes[i].op_type in STATISTICS or _is_square(graph.nodes[i])}
+    return data, core | graph.between(core, data) | graph.head(data) | graph.tail(data)
+
+
+def _is_square(node: onnx.NodeProto) -> bool:
+    return node.op_type == "Mul" and node.input[0] == node.input[1]
+
+
+class _Graph:
+    """Walks over the nodes of a graph, which are named by their positions."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self.nodes = list(model.graph.node)
+        self.maker = {name: index for index, node in enumerate(self.nodes) for name in node.output if name}
+        self.users: dict[str, list[int]] = defaultdict(list)
+        for index, node in enumerate(self.nodes):
+            for name in node.input:
+                self.users[name].append(index)
+
+    def after(self, index: int) -> list[int]:
+        return [user for name in self.nodes[index].output for user in self.users[name]]
+
+    def before(self, index: int) -> list[int]:
+        return [self.maker[name] for name in self.nodes[index].input if name in self.maker]
+
+    def data(self) -> set[int]:
+        """Nodes that depend on the values, not only on the size, of the inputs."""
+        found: set[int] = set()
+        waiting = [*self.users["frame"], *self.users["style"]]
+        while waiting:
+            index = waiting.pop()
+            if index not in found and self.nodes[index].op_type not in ("Shape", "Size"):
+                found.add(index)
+                waiting.extend(self.after(index))
+        return found
+
+    def between(self, core: set[int], data: set[int]) -> set[int]:
+        """Elementwise nodes on a way from one node of `core` to another that meets elementwise nodes only."""
+
+        def reached(forward: bool) -> set[int]:
+            step = self.after if forward else self.before
+            found: set[int] = set()
+            waiting = [n for index in core for n in step(index)]
+            while waiting:
+                index = waiting.pop()
+                if index in data and index not in found and self.nodes[index].op_type in _ELEMENTWISE:
+                    found.add(index)
+                    waiting.extend(step(index))
+            return found
+
+        return reached(True) & reached(False)
+
+    def head(self, data: set[int]) -> set[int]:
+        """The conversion of `frame`: elementwise nodes whose only data input is the picture."""
+        found: set[int] = set()
+        waiting = list(self.users["frame"])
+        while waiting:
+            index = waiting.pop()
+            if self._is_simple(index, data):
+                found.add(index)
+                waiting.extend(self.after(index))
+        return found
+
+    def tail(self, data: set[int]) -> set[int]:
+        """The conversion to `image`: the chain of elementwise nodes that ends there, and a residual sum before it."""
+        found: set[int] = set()
+        index = self.maker["image"]
+        while self._is_simple(index, data):
+            found.add(index)
+            if len(self.after(index)) > 1:
+                break
+            sources = [i for i in self.before(index) if i in data]
+            if not sources:  # a net that only moves pixels
+                break
+            index = sources[0]
+        if self.nodes[index].op_type == "Add" and len(self.after(index)) == 1:
+            found.add(index)
+        return found
+
+    def _is_simple(self, index: int, data: set[int]) -> bool:
+        sources = [i for i in self.before(index) if i in data]
+        return self.nodes[index].op_type in _ELEMENTWISE and len(sources) <= 1

@@ -1,4 +1,8 @@
-"""From a plain single-style ONNX graph to a net file that paints the same."""
+"""From a plain single-style ONNX graph, as people have them, to a net file that paints the same.
+
+Such a graph takes one float picture `(1, 3, h, w)` and gives one back. Many use old opsets, and many were traced
+for one size only although nothing in their layers depends on it.
+"""
 
 from __future__ import annotations
 
@@ -12,34 +16,35 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engines.atomic import read_whole
-from engines.backends import open_engine, reports
-from engines.contract import SMALLEST_SIDE, EngineOptions, Picture
+from engines.contract import SMALLEST_SIDE, Picture
 from engines.errors import BackendError, NetFileError
 from engines.net_file import NetFile, NetSpec, net_from_model
-from engines.plain_graph import (
+from engines.onnx_graph import (
     OPSET,
+    check_standard,
     fixed_size,
-    free_sizes,
     graph_ends,
     model_from_bytes,
+    opset_of,
     receptive_margin,
     with_new_opset,
 )
-from engines.plain_run import PlainNet, Planes
+from engines.parity import Planes, ReferenceRunner, first_line, reference_engine
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["ALLOWED_DIFFERENCE", "Imported", "RANGES", "check_import", "net_from_onnx", "net_from_plain", "probe"]
+__all__ = ["Imported", "RANGES", "check_import", "net_from_onnx", "net_from_plain", "probe"]
 
 RANGES = (255, 1)
 """White in the graph's own numbers: pictures in 0..255 or in 0..1."""
-ALLOWED_DIFFERENCE = 1
+_ALLOWED_DIFFERENCE = 1
 """Of 255: rounding may fall either way where two runtimes differ in the last digit."""
 
 _LARGEST = 512 * 2**20
 _PROBE_SIZE = (160, 128)
 _MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
+_RESIZES = ("Resize", "Upsample")
 _CLEARLY = 0.1
 """How much better a likeness must be before a graph is taken to give another range than it takes."""
 
@@ -65,12 +70,12 @@ def net_from_onnx(path: Path, *, name: str, white: int | None = None) -> Importe
     """
     label = str(path)
     content = read_whole(path, largest=_LARGEST, error=NetFileError)
-    original = model_from_bytes(content, label)
+    original = _plain_model(content, label)
     width, height = fixed_size(original, label)
     size = (width or _PROBE_SIZE[0], height or _PROBE_SIZE[1])
-    runs = PlainNet(original, label)
-    white_in, white_out = (white, white) if white else find_range(runs, size, label)
-    plain = free_sizes(with_new_opset(original, label), size, label)
+    runs = ReferenceRunner(original, label)
+    white_in, white_out = (white, white) if white else _find_range(runs, size, label)
+    plain = _free_sizes(with_new_opset(original, label), size, label)
     facts = {"imported_from": path.name, "sha256": hashlib.sha256(content).hexdigest()}
     net = net_from_plain(plain, name=name, white_in=white_in, white_out=white_out, training=facts, label=label)
 
@@ -100,17 +105,15 @@ def check_import(net: NetFile, paint: Callable[[Picture], Picture], size: tuple[
 
     paint: the original, uint8 `(h, w, 3)` RGB in and out.
     """
-    usable = [report.name for report in reports() if report.usable]
-    backend = next((name for name in ("openvino", "onnxruntime") if name in usable), "auto")
     frame = probe(size)
     expected = paint(frame)
-    with open_engine(net, size, backend=backend, options=EngineOptions(precision="f32", depth=1)) as engine:
+    with reference_engine(net, size) as engine:
         engine.submit(frame)
         difference = int(np.abs(engine.collect().astype(int) - expected).max())
-    if difference > ALLOWED_DIFFERENCE:
+    if difference > _ALLOWED_DIFFERENCE:
         raise BackendError(
-            f"net {net.spec.name} is not written: it differs from the original by {difference} of 255 in {backend}, "
-            f"at most {ALLOWED_DIFFERENCE} is expected"
+            f"net {net.spec.name} is not written: it differs from the original by {difference} of 255 in "
+            f"{engine.spec.backend}, at most {_ALLOWED_DIFFERENCE} is expected"
         )
     return difference
 
@@ -130,7 +133,7 @@ def probe(size: tuple[int, int]) -> Picture:
     return np.ascontiguousarray(np.clip(light, 0, 255).round().astype(np.uint8).transpose(1, 2, 0))
 
 
-def find_range(runs: Callable[[Planes], Planes], size: tuple[int, int], label: str) -> tuple[int, int]:
+def _find_range(runs: Callable[[Planes], Planes], size: tuple[int, int], label: str) -> tuple[int, int]:
     """White in what a graph takes and in what it gives, each one of RANGES. Raises NetFileError where it is unclear.
 
     Instance norm makes most nets all but blind to the range of what they take, so what they give decides for both,
@@ -176,9 +179,70 @@ def _picture(planes: Planes, white: int) -> Picture:
     return picture
 
 
+def _plain_model(content: bytes, label: str) -> onnx.ModelProto:
+    """Parse a plain ONNX file and refuse what no net may hold. Raises NetFileError."""
+    model = model_from_bytes(content, label)
+    if any(prop.key == "rtstyle.format" for prop in model.metadata_props):
+        raise NetFileError(f"{label}: a net file already: use it with --net {label}")
+    check_standard(model, label)
+    graph_ends(model, label)
+    return model
+
+
+def _free_sizes(model: onnx.ModelProto, size: tuple[int, int], label: str) -> onnx.ModelProto:
+    """A copy that takes any height and width as far as its layers allow; `size` is a (width, height) that it takes.
+
+    Every resize to a size that was traced in becomes a resize by a factor, measured at `size`.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    name, output = graph_ends(model, label)
+    freed = onnx.ModelProto()
+    freed.CopyFrom(model)
+    factors = _resize_factors(model, size, label)
+    for number, node in enumerate(freed.graph.node):
+        if node.op_type in _RESIZES and node.output[0] in factors:
+            scales = f"rtstyle_scales_{number}"
+            freed.graph.initializer.append(numpy_helper.from_array(factors[node.output[0]], scales))
+            picture = node.input[0]
+            del node.input[:]
+            node.input.extend([picture, "", scales])
+    weights = {tensor.name for tensor in freed.graph.initializer}
+    kept = [value for value in freed.graph.input if value.name not in weights]
+    del freed.graph.input[:]
+    freed.graph.input.extend(kept)
+    del freed.graph.value_info[:]
+    for value, sides in ((freed.graph.input[0], ("h", "w")), (freed.graph.output[0], ("out_h", "out_w"))):
+        value.CopyFrom(onnx.helper.make_tensor_value_info(value.name, onnx.TensorProto.FLOAT, [1, 3, *sides]))
+    assert (freed.graph.input[0].name, freed.graph.output[0].name) == (name, output)
+    return freed
+
+
+def _resize_factors(model: onnx.ModelProto, size: tuple[int, int], label: str) -> dict[str, np.ndarray]:
+    """By output name: float32 `(4,)` for every resize whose factor does not stand in the graph as such."""
+    constant = {tensor.name for tensor in model.graph.initializer}
+    constant |= {node.output[0] for node in model.graph.node if node.op_type == "Constant"}
+    traced = [
+        node
+        for node in model.graph.node
+        if node.op_type in _RESIZES and not (len(node.input) == 3 and node.input[2] in constant)
+    ]
+    if not traced:
+        return {}
+    wanted = [name for node in traced for name in (node.input[0], node.output[0])]
+    width, height = size
+    shapes = ReferenceRunner(model, label, extra_outputs=wanted).shapes(np.zeros((1, 3, height, width), np.float32))
+    factors = {}
+    for node in traced:
+        before, after = shapes[node.input[0]], shapes[node.output[0]]
+        factors[node.output[0]] = np.array([b / a for a, b in zip(before, after, strict=True)], np.float32)
+    return factors
+
+
 def _size_multiple(plain: onnx.ModelProto, label: str) -> int:
     """The smallest multiple at which the picture that comes out has the size of the one that went in."""
-    net = PlainNet(plain, label)
+    net = ReferenceRunner(plain, label)
     reason = ""
     for multiple in _MULTIPLES:
         least = math.ceil(SMALLEST_SIDE / multiple)
@@ -186,7 +250,7 @@ def _size_multiple(plain: onnx.ModelProto, label: str) -> int:
         try:
             came = [net(np.zeros((1, 3, multiple * h, multiple * w), np.float32)).shape[2:] for w, h in sizes]
         except BackendError as error:
-            reason = str(error).removeprefix(f"{label}: ")
+            reason = f"the graph cannot be run: {first_line(error.__cause__ or error)}"
             continue
         if came == [(multiple * h, multiple * w) for w, h in sizes]:
             return multiple
@@ -214,7 +278,6 @@ def _with_pictures(plain: onnx.ModelProto, white_in: int, white_out: int, label:
         node("Transpose", ["rt_bytes"], ["image"], perm=[0, 2, 3, 1]),
     ]
     weights = [numpy_helper.from_array(np.float32(v), n) for v, n in ((0, "rt_black"), (255, "rt_white"))]
-    opset = max((o.version for o in graph.opset_import if o.domain in ("", "ai.onnx")), default=OPSET)
     return helper.make_model(
         helper.make_graph(
             [*front, *graph.graph.node, *back],
@@ -223,7 +286,7 @@ def _with_pictures(plain: onnx.ModelProto, white_in: int, white_out: int, label:
             [helper.make_tensor_value_info("image", TensorProto.UINT8, [1, "out_h", "out_w", 3])],
             initializer=[*graph.graph.initializer, *weights],
         ),
-        opset_imports=[helper.make_opsetid("", opset)],
+        opset_imports=[helper.make_opsetid("", opset_of(graph) or OPSET)],
         ir_version=max(8, graph.ir_version),
     )
 

@@ -1,7 +1,7 @@
 """From a float32 net to one whose large convolutions work in 8 bits: quantised and dequantised in ONNX's own operators.
 
 Weights: symmetric, a scale for each output channel. What goes into a convolution: symmetric around 0 (unsigned behind
-a ReLU), one scale, from the net's metadata (`engines.int8_scales` finds it). After Jacob et al. 2018, section 2, and
+a ReLU), one scale, from the net's metadata (`engines.calibration` finds it). After Jacob et al. 2018, section 2, and
 Nagel et al. 2021, section 2. Everything between the convolutions stays in float.
 """
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from engines.errors import NetFileError
 from engines.net_file import NetFile, net_from_model
+from engines.onnx_graph import makers, opset_of, remove_unused_weights, users
 
 if TYPE_CHECKING:
     import onnx
@@ -34,9 +35,9 @@ _MOVERS = ("Pad", "Resize")
 
 def quantized_inputs(model: onnx.ModelProto) -> dict[str, bool]:
     """Tensors that are quantised on their way to a convolution, and whether they may be negative."""
-    if not any(opset.domain in ("", "ai.onnx") and opset.version >= _OLDEST_OPSET for opset in model.opset_import):
+    if opset_of(model) < _OLDEST_OPSET:
         return {}
-    maker = {name: node for node in model.graph.node for name in node.output}
+    maker = makers(model)
     sources = {source for _, _, source in _large_convolutions(model)}
     return {name: name not in maker or maker[name].op_type != "Relu" for name in sorted(sources)}
 
@@ -68,17 +69,13 @@ def int8_from_net(net: NetFile) -> NetFile:
         nodes += [added for name in node.output for added in after.get(name, ())]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
-    _drop_unused_weights(model)
+    remove_unused_weights(model)
     return net_from_model(model, net.spec)
 
 
 def _large_convolutions(model: onnx.ModelProto) -> list[tuple[onnx.NodeProto, onnx.NodeProto, str]]:
     """Each with the node where its quantised input enters, itself or a mover before it, and that input's name."""
-    maker = {name: node for node in model.graph.node for name in node.output}
-    users: dict[str, int] = {}
-    for node in model.graph.node:
-        for name in node.input:
-            users[name] = users.get(name, 0) + 1
+    maker, readers = makers(model), users(model)
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
     found = []
     for node in model.graph.node:
@@ -90,7 +87,7 @@ def _large_convolutions(model: onnx.ModelProto) -> list[tuple[onnx.NodeProto, on
         entry = node
         while True:
             mover = maker.get(entry.input[0])
-            if mover is None or users[entry.input[0]] > 1 or not _only_moves(mover):
+            if mover is None or len(readers[entry.input[0]]) > 1 or not _only_moves(mover):
                 break
             entry = mover
         found.append((node, entry, entry.input[0]))
@@ -147,9 +144,3 @@ def _constant(model: onnx.ModelProto, name: str, values: NDArray[np.generic]) ->
 
     model.graph.initializer.append(numpy_helper.from_array(values, name))
     return name
-
-
-def _drop_unused_weights(model: onnx.ModelProto) -> None:
-    used = {name for node in model.graph.node for name in node.input}
-    for tensor in [tensor for tensor in model.graph.initializer if tensor.name not in used]:
-        model.graph.initializer.remove(tensor)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from engines.atomic import read_whole, write_whole
 from engines.errors import NetFileError
-from engines.net_graph import check_ends, check_standard, check_weights, remove_traces
+from engines.onnx_graph import check_ends, check_standard, check_weights, model_from_bytes, remove_traces
 
 if TYPE_CHECKING:
     import onnx
@@ -31,6 +31,8 @@ FORMAT = "1"
 KINDS = ("style", "upscale")
 _NAME = re.compile(r"[A-Za-z0-9]+([._-]+[A-Za-z0-9]+)*")
 """No folder, no comma, no colon: a name stands in file names and after --style."""
+_INTEGERS = {"scale": (1, 8), "size_multiple": (1, 64), "style_length": (0, 1_000_000), "margin": (0, 4096)}
+"""The least and the largest value of each."""
 _PREFIX = "rtstyle."
 _INT8 = _PREFIX + "int8_scales"
 _AUTO = _PREFIX + "auto"
@@ -66,12 +68,7 @@ class NetSpec:
             raise NetFileError(f"a net's name is made of letters, digits, dots and hyphens, got {self.name!r}")
         if self.kind not in KINDS:
             raise NetFileError(f"the kind of a net is one of {', '.join(KINDS)}, got {self.kind!r}")
-        for name, lowest, highest in (
-            ("scale", 1, 8),
-            ("size_multiple", 1, 64),
-            ("style_length", 0, 1_000_000),
-            ("margin", 0, 4096),
-        ):
+        for name, (lowest, highest) in _INTEGERS.items():
             value = getattr(self, name)
             if not lowest <= value <= highest:
                 raise NetFileError(f"{name} of a net is {lowest} to {highest}, got {value}")
@@ -118,15 +115,9 @@ def write_net(path: Path | str, net: NetFile) -> None:
 
 def _net_from_bytes(content: bytes, path: Path | None) -> NetFile:
     import onnx
-    from google.protobuf.message import DecodeError
 
     label = str(path or "net")
-    try:
-        model = onnx.load_model_from_string(content)
-    except (DecodeError, ValueError) as error:
-        raise NetFileError(f"{label}: expected an ONNX file, but it cannot be parsed as one") from error
-    if not model.graph.node:
-        raise NetFileError(f"{label}: expected an ONNX file, found no graph in it")
+    model = model_from_bytes(content, label)
     spec = _spec_from_metadata({p.key: p.value for p in model.metadata_props}, label)
     check_standard(model, label)
     check_ends(model, spec.style_length, label)
@@ -144,10 +135,7 @@ def _metadata_from_spec(spec: NetSpec) -> dict[str, str]:
         _PREFIX + "format": FORMAT,
         _PREFIX + "name": spec.name,
         _PREFIX + "kind": spec.kind,
-        _PREFIX + "scale": str(spec.scale),
-        _PREFIX + "size_multiple": str(spec.size_multiple),
-        _PREFIX + "style_length": str(spec.style_length),
-        _PREFIX + "margin": str(spec.margin),
+        **{_PREFIX + name: str(getattr(spec, name)) for name in _INTEGERS},
         _PREFIX + "licence": spec.licence,
         _PREFIX + "training": json.dumps(dict(spec.training), sort_keys=True),
         **({_INT8: json.dumps(dict(spec.int8_scales), sort_keys=True)} if spec.int8_scales else {}),
@@ -160,7 +148,7 @@ def _spec_from_metadata(metadata: Mapping[str, str], label: str) -> NetSpec:
         try:
             return metadata[_PREFIX + key]
         except KeyError:
-            raise NetFileError(f"{label}: the metadata has no {_PREFIX}{key}") from None
+            raise NetFileError(f"the metadata has no {_PREFIX}{key}") from None
 
     if _PREFIX + "format" not in metadata:
         raise NetFileError(
@@ -180,14 +168,11 @@ def _spec_from_metadata(metadata: Mapping[str, str], label: str) -> NetSpec:
         return NetSpec(
             name=value("name"),
             kind=value("kind"),
-            scale=int(value("scale")),
-            size_multiple=int(value("size_multiple")),
-            style_length=int(value("style_length")),
-            margin=int(value("margin")),
             licence=value("licence"),
             training=training,
             int8_scales={name: float(step) for name, step in scales.items()},
             auto=auto == "yes",
+            **{name: int(value(name)) for name in _INTEGERS},
         )
     except (ValueError, TypeError, NetFileError) as error:
-        raise NetFileError(f"{label}: wrong metadata: {str(error).removeprefix(label + ': ')}") from error
+        raise NetFileError(f"{label}: wrong metadata: {error}") from error

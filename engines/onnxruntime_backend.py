@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from engines.contract import EngineOptions, EngineSpec, Picture
+from engines.contract import EngineOptions, EngineSpec, Picture, RingEngine
 from engines.errors import BackendError, MissingPackageError
 from engines.net_file import NetFile
-from engines.ring import RingEngine
 
-__all__ = ["describe", "open_engine"]
+__all__ = ["describe", "open_engine", "open_session"]
 
 _FATAL_ONLY = 4
 
@@ -29,6 +28,16 @@ def open_engine(net: NetFile, size: tuple[int, int], options: EngineOptions) -> 
     return OnnxRuntimeEngine(net, size, options)
 
 
+def open_session(model: bytes, *, threads: int | None = None) -> Any:
+    """An InferenceSession on the CPU for an ONNX file's content. Raises MissingPackageError, or the vendor's error."""
+    runtime = _runtime()
+    options = runtime.SessionOptions()
+    options.log_severity_level = _FATAL_ONLY
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    return runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
 def _runtime() -> ModuleType:
     try:
         import onnxruntime
@@ -42,15 +51,12 @@ class OnnxRuntimeEngine(RingEngine):
     """One worker thread runs the frames one after the other, while the caller prepares the next."""
 
     def __init__(self, net: NetFile, size: tuple[int, int], options: EngineOptions) -> None:
-        runtime = _runtime()
         if options.precision not in (None, "f32"):
             raise BackendError(f"onnxruntime runs in f32 here, {options.precision} is not possible")
-        session_options = runtime.SessionOptions()
-        session_options.log_severity_level = _FATAL_ONLY
-        if options.threads is not None:
-            session_options.intra_op_num_threads = options.threads
         try:
-            self._session = runtime.InferenceSession(net.model, session_options, providers=["CPUExecutionProvider"])
+            self._session = open_session(net.model, threads=options.threads)
+        except MissingPackageError:
+            raise
         except Exception as error:  # onnxruntime's errors have no common base but Exception
             raise BackendError(f"onnxruntime cannot load net {net.spec.name}: {error}") from error
         super().__init__(

@@ -3,43 +3,47 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import io
 import logging
+import sys
 from importlib import metadata
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engines.compiled import compiled_path, read_compiled, write_compiled
-from engines.contract import EngineOptions, EngineSpec, Picture
+from engines.cache import compiled_path, read_compiled, write_compiled
+from engines.contract import EngineOptions, EngineSpec, Picture, RingEngine, padded_size
 from engines.errors import BackendError, MissingPackageError
 from engines.int8 import CONVERTER, int8_from_net
-from engines.late_shuffle import shuffle_late
 from engines.net_file import NetFile, NetSpec
-from engines.processor import processor
-from engines.quiet_openvino import openvino_module
-from engines.ring import RingEngine, padded_size
+from engines.onnx_graph import makers, users
+from engines.processors import processor
 
 if TYPE_CHECKING:
+    import onnx
     import openvino
 
-__all__ = ["describe", "open_engine"]
+__all__ = ["describe", "open_engine", "openvino_core", "openvino_module", "shuffle_late"]
 
 _DEVICE = "CPU"
+_TELEMETRY = "openvino_telemetry"
 _CAPABILITY = {"f32": "FP32", "bf16": "BF16", "f16": "FP16", "int8": "INT8"}
 _SUMS_8_BITS = {"AVX-VNNI", "AVX512-VNNI", "AMX-INT8"}
+_ELEMENTWISE = ("Add", "Cast", "Clip", "Div", "Mul", "Round", "Sub", "Tanh")
 _MOST_STREAMS = 2
 _SEVERAL_UP_TO = 4_000_000
 """Pixels; each frame at work needs memory, 45 MB a megapixel for `fast` in int8."""
 _GRAPH = 1
 """Raised when `_graph` makes other graphs of the same net: compiled ones are then made anew."""
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 def describe() -> str:
     """One line on what this backend would run on. Raises MissingPackageError or BackendError."""
-    core = _core()
+    core = openvino_core()
     return (
         f"OpenVINO {metadata.version('openvino')} on {core.get_property(_DEVICE, 'FULL_DEVICE_NAME')}, "
         f"{'int8 or ' if _sums_8_bits() else ''}{_float_precision(core)}; "
@@ -52,8 +56,29 @@ def open_engine(net: NetFile, size: tuple[int, int], options: EngineOptions) -> 
     return OpenVinoEngine(net, size, options)
 
 
+def openvino_module() -> Any:
+    """The module `openvino`, imported without its telemetry. Raises ImportError where it is not installed.
+
+    `import openvino` reports every import to a web analytics service and counts it in the user's home, through the
+    package `openvino_telemetry`; its process, forked from a thread, can also keep ours from ending. A tool for webcams
+    does not call home: without that package OpenVINO uses its own stand-in, which does nothing.
+    """
+    if sys.modules.get("openvino") is None:
+        absent: dict[str, ModuleType | None] = {_TELEMETRY: None}  # None makes its import fail
+        before = sys.modules.get(_TELEMETRY)
+        sys.modules.update(absent)  # type: ignore[arg-type]  # typeshed leaves out that None is allowed
+        try:
+            importlib.import_module("openvino")
+        finally:
+            del sys.modules[_TELEMETRY]
+            if before is not None:
+                sys.modules[_TELEMETRY] = before
+    return sys.modules["openvino"]
+
+
 @functools.cache
-def _core() -> openvino.Core:
+def openvino_core() -> openvino.Core:
+    """The one Core of this process. Raises MissingPackageError, or BackendError where it finds no CPU."""
     try:
         openvino = openvino_module()
     except ImportError as error:
@@ -120,7 +145,7 @@ def _compiled(
         try:
             return core.import_model(kept, _DEVICE, config)
         except RuntimeError as error:
-            logger.warning("%s: not taken by openvino, the net is compiled anew: %s", path, _short(error))
+            _log.warning("%s: not taken by openvino, the net is compiled anew: %s", path, _short(error))
     compiled = _compile(core, net, _graph(net, precision), size, config)
     body = io.BytesIO()
     compiled.export_model(body)
@@ -171,7 +196,7 @@ class OpenVinoEngine(RingEngine):
     """
 
     def __init__(self, net: NetFile, size: tuple[int, int], options: EngineOptions) -> None:
-        core = _core()  # first: it says what to install where the import fails
+        core = openvino_core()  # first: it says what to install where the import fails
         openvino = openvino_module()
 
         precision = _precision(core, options.precision, net.spec)
@@ -214,3 +239,48 @@ def _short(error: BaseException) -> str:
     """The last line of OpenVINO's long explanations is the one that says what is wrong."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__
+
+
+def shuffle_late(model: onnx.ModelProto) -> None:
+    """Move a pixel shuffle behind the conversion to uint8, where it carries a quarter of the bytes; changes `model`.
+
+    A graph pass for runtimes that take graphs as they stand. Nothing is changed where the picture does not come from a
+    pixel shuffle through elementwise operators alone; these work on each number alone, so the picture is the same.
+    """
+    import onnx
+
+    maker, readers = makers(model), users(model)
+    numbers = {tensor.name for tensor in model.graph.initializer if len(onnx.numpy_helper.to_array(tensor).shape) == 0}
+    numbers |= {node.output[0] for node in model.graph.node if node.op_type == "Constant" and _is_number(node)}
+    last = maker.get(model.graph.output[0].name)
+    if last is None or last.op_type != "Transpose":
+        return
+    path = [last]
+    while True:
+        inputs = [name for name in path[0].input if name and name not in numbers]
+        before = maker.get(inputs[0]) if len(inputs) == 1 else None
+        if before is None or len(readers[inputs[0]]) != 1:
+            return
+        if before.op_type == "DepthToSpace":
+            break
+        if before.op_type not in _ELEMENTWISE:
+            return
+        path.insert(0, before)
+    if len(path) < 2 or path[-2].op_type != "Cast":
+        return
+    _replace_input(path[0], before.output[0], before.input[0])
+    before.input[0] = path[-2].output[0]
+    last.input[0] = before.output[0]
+    model.graph.node.remove(before)
+    model.graph.node.insert(list(model.graph.node).index(last), before)
+
+
+def _replace_input(node: onnx.NodeProto, old: str, new: str) -> None:
+    for position, name in enumerate(node.input):
+        if name == old:
+            node.input[position] = new
+
+
+def _is_number(node: onnx.NodeProto) -> bool:
+    attribute = node.attribute[0]
+    return attribute.name == "value_float" or (attribute.name == "value" and not attribute.t.dims)

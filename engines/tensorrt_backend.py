@@ -5,28 +5,13 @@ Not yet run on a GPU: docs/gpu.md says what was checked without one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from engines.nvidia.tensorrt_engine import TensorRtBackend
 
-from engines.contract import EngineOptions
-from engines.net_file import NetFile
+__all__ = ["TITLE", "describe", "is_built", "is_ready", "open_engine"]
 
-if TYPE_CHECKING:
-    from engines.nvidia.engine import TensorRtEngine
-
-__all__ = ["describe", "open_engine"]
-
-_NAME = "tensorrt"
-
-
-def describe() -> str:
-    """One line on what this backend would run on. Raises MissingPackageError or BackendError."""
-    from engines.nvidia.open import describe_runtime
-
-    return describe_runtime(_NAME)
-
-
-def open_engine(net: NetFile, size: tuple[int, int], options: EngineOptions) -> TensorRtEngine:
-    """Make an engine for frames of `size` (width, height). Raises MissingPackageError or BackendError."""
-    from engines.nvidia.open import open_tensorrt
-
-    return open_tensorrt(_NAME, net, size, options)
+_backend = TensorRtBackend("tensorrt")
+TITLE = _backend.title
+describe = _backend.describe
+open_engine = _backend.open_engine
+is_built = _backend.is_built
+is_ready = _backend.is_ready

@@ -9,21 +9,61 @@
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
 
-__all__ = ["RtStyleError", "Stylizer", "Upscaler", "__version__", "stylize_video"]
+if TYPE_CHECKING:
+    from engines.errors import (
+        BackendError,
+        BadInputError,
+        MissingPackageError,
+        NetFileError,
+        OutputError,
+        RtStyleError,
+        SourceError,
+        StyleFileError,
+    )
+    from realtime.user_options import StyleOptions
+    from realtime.video.options import VideoSummary
+    from rtstyle.stylizer import Stylizer, Upscaler
+    from rtstyle.video_api import stylize_video
+
+__all__ = [
+    "BackendError",
+    "BadInputError",
+    "MissingPackageError",
+    "NetFileError",
+    "OutputError",
+    "RtStyleError",
+    "SourceError",
+    "StyleFileError",
+    "StyleOptions",
+    "Stylizer",
+    "Upscaler",
+    "VideoSummary",
+    "__version__",
+    "stylize_video",
+]
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "RtStyleError": "engines.errors",
+    "StyleOptions": "realtime.user_options",
     "Stylizer": "rtstyle.stylizer",
-    "Upscaler": "rtstyle.upscaler",
+    "Upscaler": "rtstyle.stylizer",
+    "VideoSummary": "realtime.video.options",
     "stylize_video": "rtstyle.video_api",
 }
+"""Where names live, apart from the errors."""
 
 
-def __getattr__(name: str) -> object:
-    """Import the parts when they are asked for: `import rtstyle` and `rtstyle --help` stay fast."""
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'rtstyle' has no attribute {name!r}")
+if not TYPE_CHECKING:  # type checkers see the imports above, and refuse all other names
+
+    def __getattr__(name: str) -> object:
+        """Import the parts when they are asked for: `import rtstyle` and `rtstyle --help` stay fast."""
+        if name in _HOMES or (name in __all__ and name.endswith("Error")):
+            return getattr(importlib.import_module(_HOMES.get(name, "engines.errors")), name)
+        raise AttributeError(f"module 'rtstyle' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

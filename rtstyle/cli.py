@@ -15,7 +15,6 @@ from engines.errors import RtStyleError
 from rtstyle import __version__
 from rtstyle.commands import (
     bench,
-    bench_fps,
     bench_peers,
     bench_speed,
     cam,
@@ -26,6 +25,7 @@ from rtstyle.commands import (
     train,
     video,
 )
+from rtstyle.commands.options import spoken
 
 __all__ = ["app", "main"]
 
@@ -44,7 +44,7 @@ app.command("cam")(cam.cam)
 app.command("doctor")(doctor.doctor)
 app.command("image")(image.image)
 app.command("video")(video.video)
-bench.bench_app.command("fps")(bench_fps.fps)
+bench.bench_app.command("fps")(bench_speed.fps)
 bench.bench_app.command("peers")(bench_peers.peers)
 bench.bench_app.command("video")(bench_speed.video)
 bench.bench_app.command("memory")(bench_speed.memory)
@@ -89,7 +89,7 @@ def main() -> None:
             typer.echo(f"rtstyle: {_one_line(error)}", err=True)
         sys.exit(2)
     except RtStyleError as error:
-        typer.echo(f"rtstyle: {error}", err=True)
+        typer.echo(f"rtstyle: {spoken(error)}", err=True)
         sys.exit(2)
     except BrokenPipeError:  # the reader of a pipe has gone, as with `| head`
         sys.stderr.close()

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engines.backends import AUTO, cache_folder
+from engines.backends import AUTO
+from engines.cache import cache_folder
 from engines.contract import EngineOptions
 from engines.errors import RtStyleError
-from realtime.auto_net import at_hand, eligible, forecast
-from realtime.net_choice import SHARE, NetChoice
-from realtime.recipe import recipes
+from realtime.net_choice import SHARE, NetChoice, at_hand, eligible, predict
+from realtime.pipeline import resolve_all
+from realtime.user_options import StyleOptions
 
 __all__ = ["FPS", "Outlook", "SIZES", "outlook"]
 
@@ -62,15 +63,15 @@ def outlook(size: tuple[int, int], *, measure: bool, notice: Callable[[str], Non
     options = EngineOptions(cache=cache_folder())
     choice, reason = None, ""
     try:
-        found = eligible(list(recipes(notice=notice)))
+        found = eligible(list(resolve_all(StyleOptions(), notice=notice)))
         ready = at_hand(found, size, AUTO, options)
         if ready:
-            choice = forecast(
+            choice = predict(
                 ready, size, fps=FPS, options=options, notice=notice, timing="anew" if measure else "never"
             )
             reason = "not timed yet: rtstyle doctor does it without --quick"
         else:
             reason = "its engine is built for the GPU at the first use, and can be timed then"
     except RtStyleError as error:
-        reason = str(error)
+        reason = f"{error}: {error.hint}" if error.hint else str(error)
     return Outlook(size=size, choice=choice, reason="" if choice is not None else reason)

@@ -9,10 +9,9 @@ from typing import Any
 from engines.atomic import read_whole
 from engines.errors import BadInputError, MissingPackageError, NetFileError
 from engines.import_onnx import RANGES, Imported, net_from_onnx
-from engines.library import Library, shipped_folder
+from engines.library import Library, Style, read_style, shipped_folder
 from engines.names import nearest
 from engines.net_file import NetFile
-from engines.style_file import Style, read_style
 
 __all__ = ["facts_of", "imported_net", "merged", "name_for", "rows_of_net"]
 

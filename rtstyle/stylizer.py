@@ -1,23 +1,136 @@
-"""The Python API: one object that paints frames."""
+"""The Python API for frames: objects that paint or enlarge them, whatever their size.
+
+>>> with Stylizer("udnie", strength=0.8) as stylizer:
+...     painted = stylizer(frame)  # uint8 (h, w, 3) RGB in and out
+"""
 
 from __future__ import annotations
 
 import logging
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+
+import numpy as np
 
 from engines.backends import AUTO
-from engines.look import AUTO_NET, Look
-from realtime.recipe import recipes
-from rtstyle.frames import Frames
+from engines.cache import cache_folder
+from engines.contract import EngineOptions, Picture
+from engines.errors import BadInputError
+from engines.lifecycle import Closing
+from engines.styles import AUTO_NET, ResolvedStyle
+from realtime.net_choice import NetChoice, choose
+from realtime.pictures.chain import PictureChain
+from realtime.pictures.paint import TILE_SIDE, WHOLE_UP_TO
+from realtime.pipeline import Pipeline, ResolvedPipeline, open_pipeline, resolve, resolve_all
+from realtime.user_options import StyleOptions, style_options
 
-__all__ = ["Stylizer"]
+__all__ = ["Stylizer", "Upscaler"]
 
 logger = logging.getLogger(__name__)
 
 
-class Stylizer(Frames):
+class _Frames(Closing):
+    """Frames in, pictures out; makes engines for each size that comes. Not for use from several threads at once.
+
+    Use it in a `with` block, or call `close`.
+    """
+
+    def __init__(
+        self,
+        pipelines: Sequence[ResolvedPipeline],
+        *,
+        fps: float | None = None,
+        backend: str = AUTO,
+        precision: str | None = None,
+    ) -> None:
+        """pipelines: the first is followed; with `fps`, the best that keeps this rate at the size that comes."""
+        if fps is not None and not 0 < fps < math.inf:
+            raise BadInputError(f"a rate is above 0 frames a second, got {fps}")
+        self._pipelines, self._fps, self._backend = pipelines, fps, backend
+        self._resolved = pipelines[0]
+        self.choice: NetChoice | None = None
+        """Why the net that paints now was taken, where several could keep a rate or not."""
+        self._options = EngineOptions(precision=precision, cache=cache_folder())
+        self._pipeline: Pipeline | None = None
+        self._engines = ExitStack()
+        self._pictures: PictureChain | None = None
+
+    def __call__(self, frame: Picture) -> Picture:
+        """Do it to one frame: uint8 `(h, w, 3)` RGB, 16x16 or larger; returns a new uint8 `(h * n, w * n, 3)`, where
+        n is how many times larger the result is to be.
+
+        Large ones are done in tiles, which bounds the memory and shows no seams: above 16 million pixels where there
+        is something to paint, above one million where there is not.
+        """
+        _check(frame)
+        if frame.shape[0] * frame.shape[1] <= self._whole_up_to():
+            return next(self.stream([frame]))
+        if self._pictures is None:
+            options = replace(self._options, cache=None)  # the statistics' graphs are of use for this picture only
+            self._pictures = PictureChain(self._resolved, backend=self._backend, options=options, notice=logger.warning)
+        return self._pictures.paint(frame)
+
+    def stream(self, frames: Iterable[Picture]) -> Iterator[Picture]:
+        """Take frames one after the other, in order; the next is taken while the last is being worked on.
+
+        frames: uint8 `(h, w, 3)` RGB; a frame must not change until its picture came. The size may change on the way.
+        """
+        pipeline: Pipeline | None = None
+        for frame in frames:
+            _check(frame)
+            size = (frame.shape[1], frame.shape[0])
+            if pipeline is None or pipeline.size != size:
+                while pipeline is not None and pipeline.in_flight:
+                    yield pipeline.collect()
+                pipeline = self._pipeline_for(size)
+            pipeline.submit(frame, self._resolved.params)
+            if pipeline.in_flight == pipeline.depth:
+                yield pipeline.collect()
+        while pipeline is not None and pipeline.in_flight:
+            yield pipeline.collect()
+
+    def close(self) -> None:
+        """Give the engines' memory back. The next frame would make new ones."""
+        self._close_pipeline()
+        if self._pictures is not None:
+            self._pictures.close()
+            self._pictures = None
+
+    def _whole_up_to(self) -> int:
+        paints_only = self._resolved.style is not None and self._resolved.upscaler is None
+        return WHOLE_UP_TO if paints_only else TILE_SIDE * TILE_SIDE
+
+    def _pipeline_for(self, size: tuple[int, int]) -> Pipeline:
+        if self._pipeline is None or self._pipeline.size != size:
+            self._close_pipeline()
+            if self._fps is not None:
+                self._resolved, self.choice = choose(
+                    self._pipelines,
+                    size,
+                    fps=self._fps,
+                    backend=self._backend,
+                    options=self._options,
+                    notice=logger.warning,
+                )
+                if self.choice is not None:
+                    logger.info(self.choice.line())
+            self._pipeline = self._engines.enter_context(
+                open_pipeline(self._resolved, size, backend=self._backend, options=self._options)
+            )
+        return self._pipeline
+
+    def _close_pipeline(self) -> None:
+        self._pipeline = None
+        self._engines.close()
+
+
+class Stylizer(_Frames):
     """Paints frames in one style, whatever their size; compiles the net once for each size that comes.
 
-    style: a name, a blend such as `udnie:0.6,wave:0.4`, or the path of a style file; None is the default style.
+    style: a name, a blend such as `udnie:0.6,wave:0.4`, or the path of a style file; None is the default style. Or
+    `StyleOptions`, which hold it and all down to `sr_mode`.
     net: a net's name or file; `auto`: one that has the style. That is `fast`, unless only others have it. With `fps`,
     the rate in frames per second at which frames come, it is the best one that keeps this rate at their size: several
     are timed for a second at the first frame, which is remembered; `choice` says which one paints, and why.
@@ -30,7 +143,7 @@ class Stylizer(Frames):
 
     def __init__(
         self,
-        style: str | None = None,
+        style: str | StyleOptions | None = None,
         *,
         net: str | None = AUTO_NET,
         fps: float | None = None,
@@ -41,22 +154,36 @@ class Stylizer(Frames):
         backend: str = AUTO,
         precision: str | None = None,
     ) -> None:
-        found = recipes(
-            style,
-            net=net,
-            strength=strength,
-            keep_colors=keep_colors,
-            sr=sr,
-            sr_mode=sr_mode,
-            always_paint=True,
-            notice=logger.warning,
-        )
+        options = style_options(style, net=net, strength=strength, keep_colors=keep_colors, sr=sr, sr_mode=sr_mode)
+        found = resolve_all(options, always_paint=True, notice=logger.warning)
         first = next(found)
         others = [] if fps is None else list(found)  # they are read only where there is a choice
         super().__init__([first, *others], fps=fps, backend=backend, precision=precision)
 
     @property
-    def look(self) -> Look:
+    def look(self) -> ResolvedStyle:
         """The style, and the net that paints it now."""
-        assert self._recipe.look is not None
-        return self._recipe.look
+        assert self._resolved.style is not None
+        return self._resolved.style
+
+
+class Upscaler(_Frames):
+    """Enlarges frames, whatever their size; compiles the net once for each size that comes.
+
+    scale: 2, 3 or 4 times as wide and as high. mode: `fidelity` (nearest to the pixels) or `perceptual` (sharp, and
+    cleans what cameras and codecs leave); None is the default. backend, precision: as for `Stylizer`.
+
+    Raises BadInputError where there is no such upscaler, BackendError where nothing can run.
+    """
+
+    def __init__(
+        self, scale: int, *, mode: str | None = None, backend: str = AUTO, precision: str | None = None
+    ) -> None:
+        super().__init__([resolve(StyleOptions(sr=scale, sr_mode=mode))], backend=backend, precision=precision)
+        self.scale = scale
+
+
+def _check(frame: Picture) -> None:
+    if not isinstance(frame, np.ndarray) or frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
+        came = f"{frame.dtype} {frame.shape}" if isinstance(frame, np.ndarray) else type(frame).__name__
+        raise BadInputError(f"expected a frame as uint8 (h, w, 3) RGB, got {came}")

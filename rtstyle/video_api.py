@@ -7,10 +7,12 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
-from engines.backends import AUTO, cache_folder
+from engines.backends import AUTO
+from engines.cache import cache_folder
 from engines.contract import EngineOptions
 from engines.errors import BadInputError
-from realtime.recipe import recipe
+from realtime.pipeline import resolve
+from realtime.user_options import StyleOptions, style_options
 from realtime.video.job import Progress, stylize_video_file
 from realtime.video.options import VideoJob, VideoSummary, parse_time
 
@@ -23,7 +25,7 @@ Time = float | Fraction | str
 def stylize_video(
     source: str | os.PathLike[str],
     target: str | os.PathLike[str],
-    style: str | None = None,
+    style: str | StyleOptions | None = None,
     *,
     net: str | None = None,
     strength: float = 1.0,
@@ -61,13 +63,11 @@ def stylize_video(
     is painted as far as it goes, and the summary's `incomplete` says so. At a KeyboardInterrupt what was painted is
     finished into a playable file before KeyboardInterrupt is raised.
     """
-    found = recipe(style, net=net, strength=strength, keep_colors=keep_colors, sr=sr, sr_mode=sr_mode)
+    options = style_options(style, net=net, strength=strength, keep_colors=keep_colors, sr=sr, sr_mode=sr_mode)
     job = VideoJob(
         source=Path(source),
         target=Path(target),
-        net=found.net,
-        treatment=found.treatment,
-        upscaler=found.upscaler,
+        pipeline=resolve(options),
         start_s=_seconds("start", start),
         end_s=_seconds("end", end),
         size=size,

@@ -1,9 +1,16 @@
-"""Train a bank: all styles in one net, each a vector of its own."""
+"""A bank: all styles in one net, each a vector of its own, trained on paintings or distilled from another net.
+
+    with distributed_context() as context:
+        bank_trainer(folder, BankConfig(content="photos", styles="paintings"), context).run(report)
+    export_checkpoint(folder, folder / "export")
+
+Distillation (Hinton, Vinyals, Dean 2015) is a start for a larger net: a step costs a fraction of a perceptual one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -11,23 +18,21 @@ from torch import Tensor
 
 from engines.errors import BadInputError
 from engines.net_file import NetFile
-from train.checkpoint import load_checkpoint, take_over
+from train.checkpoint import other_checkpoint, read_run, take_over
 from train.config import BankConfig
 from train.credits import Credit, read_credits
-from train.export import export_bank, parity_photos
-from train.imitation import teacher_from_checkpoint
-from train.networks import TransformNet, network
-from train.photos import list_pictures
-from train.processes import Team
-from train.run import Run, Subject
+from train.data import list_pictures
+from train.distributed import DistributedContext
+from train.export import export_net, parity_photos
+from train.networks import NETWORKS, TransformNet, network
+from train.style import StyleTask
+from train.trainer import Trainer
 
-__all__ = ["bank_credits", "bank_run", "export_checkpoint"]
-
-_NOT_FOR_SHOW = ("content", "styles", "start", "imitate", "log_every", "sample_every")
+__all__ = ["Teacher", "bank_credits", "bank_trainer", "export_checkpoint", "teacher_from_checkpoint"]
 
 
-def bank_run(folder: Path, config: BankConfig, team: Team) -> Run:
-    """A run that trains the net and all vectors, resumed where `folder` has a checkpoint. Call its `go`."""
+def bank_trainer(folder: Path, config: BankConfig, context: DistributedContext) -> Trainer[StyleTask]:
+    """Trains the net and all vectors, from where `folder` has a checkpoint. Call its `run`."""
     paintings = list_pictures(Path(config.styles))
     names = [painting.stem for painting in paintings]
     torch.manual_seed(config.seed)
@@ -36,13 +41,21 @@ def bank_run(folder: Path, config: BankConfig, team: Team) -> Run:
     if config.start and not (folder / "checkpoint.pt").exists():
         vectors, before = _take_over(Path(config.start), net, names)
     net.settle()
-    teacher = teacher_from_checkpoint(Path(config.imitate), names, team.device) if config.imitate else None
-    subject = Subject(
-        names=names, paintings=paintings, net=net, vectors=vectors, fit_net=True, before=before, teacher=teacher
+    teacher = teacher_from_checkpoint(Path(config.distill), names, context.device) if config.distill else None
+    task = StyleTask(
+        config,
+        context,
+        names=names,
+        paintings=paintings,
+        net=net,
+        vectors=vectors,
+        fit_net=True,
+        before=before,
+        teacher=teacher.paint if teacher else None,
     )
-    run = Run(folder, config, subject, team)
-    run.resume()
-    return run
+    trainer = Trainer(folder, task, context)
+    trainer.resume()
+    return trainer
 
 
 def _take_over(start: Path, net: TransformNet, names: list[str]) -> tuple[Tensor, int]:
@@ -50,9 +63,7 @@ def _take_over(start: Path, net: TransformNet, names: list[str]) -> tuple[Tensor
 
     Returns the vectors, the mean of all for new paintings, and for how many steps the net was trained on paintings.
     """
-    state = load_checkpoint(start)
-    if state is None:
-        raise BadInputError(f"expected a checkpoint to start from, there is no {start}")
+    state = other_checkpoint(start, "start from")
     vectors = state.get("vectors")
     if vectors is None or vectors.shape[1] != net.style_length:
         raise BadInputError(f"expected {start} to be of a bank whose style vectors fit the net {net.name}, they do not")
@@ -62,6 +73,35 @@ def _take_over(start: Path, net: TransformNet, names: list[str]) -> tuple[Tensor
     counts = whole and not state.get("imitates", False)
     before = state["step"] + state.get("before", 0) if counts else 0
     return torch.stack([known.get(name, mean) for name in names]), before
+
+
+@dataclass(frozen=True, kw_only=True)
+class Teacher:
+    """The net that is distilled."""
+
+    net: TransformNet
+    vectors: Tensor
+    """float32 `(styles, d)`, in the order of the pupil's styles."""
+
+    @torch.no_grad()
+    def paint(self, photos: Tensor, styles: Tensor) -> Tensor:
+        """photos: float `(n, 3, h, w)`, RGB in 0..1. styles: int `(n,)`. Returns the photos' shape."""
+        painted: Tensor = self.net(photos, self.vectors[styles])
+        return painted
+
+
+def teacher_from_checkpoint(path: Path, names: Sequence[str], device: torch.device) -> Teacher:
+    """A bank as far as it is trained. names: paintings by file name. Raises BadInputError where it lacks one."""
+    state = other_checkpoint(path, "distill")
+    missing = [name for name in names if name not in state.get("names", ())]
+    if missing:
+        raise BadInputError(f"expected {path} to be of a bank with the same paintings, it lacks {', '.join(missing)}")
+    nets = (make() for make in NETWORKS.values())
+    net = next((net for net in nets if take_over(net, state["net"])), None)
+    if net is None:
+        raise BadInputError(f"expected {path} to be of one of the networks {', '.join(NETWORKS)}")
+    vectors = state["vectors"][[state["names"].index(name) for name in names]]
+    return Teacher(net=net.eval().requires_grad_(False).to(device), vectors=vectors.to(device))
 
 
 def bank_credits(styles: Path, path: Path | None, names: list[str]) -> list[Credit]:
@@ -84,33 +124,24 @@ def bank_credits(styles: Path, path: Path | None, names: list[str]) -> list[Cred
 def export_checkpoint(
     run_folder: Path, out: Path, *, name: str | None = None, credits_path: Path | None = None, auto: bool = True
 ) -> tuple[NetFile, list[Credit]]:
-    """Write net and style files of a run as far as it is, after the parity check, into `out`.
+    """Write `NAME.onnx` and `NAME/STYLE.safetensors` of a run as far as it is, after the parity check, into `out`.
 
-    name: the net's; None: the network's, as in `fast`. auto: whether `--net auto` may take it. Raises BadInputError,
-    BackendError.
+    name: the net's; None: the network's, as in `fast`. auto: whether `--net auto` may take it. Raises BadInputError for
+    no run, and BackendError, with nothing written, where a runtime paints anything else than PyTorch.
     """
-    state = load_checkpoint(run_folder / "checkpoint.pt")
-    if state is None:
-        raise BadInputError(f"expected the folder of a run, {run_folder} has no checkpoint.pt: train it first")
-    config = BankConfig.load(run_folder / "config.json")
+    config, state = read_run(run_folder, BankConfig)
     net = network(config.net)
     net.load_state_dict(state["net"])
-    credits_of = bank_credits(Path(config.styles), credits_path, state["names"])
     net.settle()
-    file = export_bank(
+    credits_of = bank_credits(Path(config.styles), credits_path, state["names"])
+    facts = config.facts()
+    file = export_net(
         out,
         net,
-        state["vectors"],
-        credits_of,
         parity_photos(list_pictures(Path(config.content))),
         name=name or config.net,
-        training=training_facts(config, state["step"] + state.get("before", 0)),
+        training=facts | {"network": facts.pop("net"), "steps": state["step"] + state.get("before", 0)},
+        styles=list(zip(credits_of, state["vectors"], strict=True)),
         auto=auto,
     )
     return file, credits_of
-
-
-def training_facts(config: BankConfig, step: int) -> Mapping[str, object]:
-    """What the net file says of its training: no paths, so that the file does not depend on where it was made."""
-    facts = {key: value for key, value in asdict(config).items() if key not in _NOT_FOR_SHOW}
-    return facts | {"network": facts.pop("net"), "steps": step}

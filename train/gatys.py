@@ -6,7 +6,6 @@ As the baseline of Johnson et al. 2016 (section 4.1): L-BFGS from white noise, t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -14,42 +13,14 @@ import torch
 from torch import Tensor
 
 from engines.errors import BadInputError
-from train.config import LOSS_NETWORKS, PRECISIONS, LossWeights
+from train.config import GatysConfig, LossWeights
+from train.data import read_rgb, write_rgb
 from train.loss_networks import LossNetwork, loss_network
-from train.objective import LossTerms, content_features, perceptual_terms
-from train.paintings import StyleTargets, style_targets
-from train.photos import read_rgb, write_rgb
+from train.losses import LossTerms, StyleTargets, content_features, perceptual_terms, style_targets
 
-__all__ = ["GatysConfig", "optimise", "paint_by_optimising", "white_noise"]
+__all__ = ["optimise", "paint_by_optimising", "white_noise"]
 
 _HISTORY = 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class GatysConfig:
-    """Options of one picture."""
-
-    steps: int = 500
-    size: int = 512
-    """Long side in pixels."""
-    painting_size: int = 384
-    """Short side that the painting is resized to."""
-    loss_network: str = "vgg19"
-    weights: LossWeights = field(default_factory=LossWeights)
-    seed: int = 0
-    precision: str = "bf16"
-    """As in `optimise`."""
-
-    @property
-    def marks(self) -> list[int]:
-        """Steps at which the losses are told: twenty, evenly, and the last."""
-        return sorted({max(1, self.steps * part // 20) for part in range(1, 21)})
-
-    def __post_init__(self) -> None:
-        if self.loss_network not in LOSS_NETWORKS:
-            raise BadInputError(f"loss_network is one of {', '.join(LOSS_NETWORKS)}, got {self.loss_network!r}")
-        if self.precision not in PRECISIONS:
-            raise BadInputError(f"precision is one of {', '.join(PRECISIONS)}, got {self.precision!r}")
 
 
 def paint_by_optimising(

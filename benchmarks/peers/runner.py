@@ -2,7 +2,8 @@
 
     python runner.py JOB
 
-JOB is a `contract.Job` as JSON. Every line on stdout is one JSON object, every line on stdin a request:
+A program is a file in programs/ with a function `open_program(job: Job) -> Program`. JOB is a `Job` as JSON. Every line
+on stdout is one JSON object, every line on stdin a request:
 
     <- {"ready": {"about": "OpenVINO bf16", "ways": ["call", "stream"], "versions": {"numpy": "2.4.6"}}}
     -> {"way": "call", "frames": 60, "warm_up": 3, "most_s": 10}
@@ -22,18 +23,59 @@ import sys
 import time
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    from benchmarks.peers.contract import Frame, Job, Program, Run, Sink
+    import numpy as np
+    from numpy.typing import NDArray
 
-__all__ = ["main"]
+__all__ = ["Frame", "Job", "Program", "Run", "Sink", "main"]
+
+Frame: TypeAlias = "NDArray[np.uint8]"
+"""uint8 `(h, w, 3)`: RGB, or BGR where the program says so."""
+Sink: TypeAlias = "Callable[[Frame], None]"
+"""Takes a picture that is done and drops it."""
+Run: TypeAlias = "Callable[[Iterator[Frame], Sink], object]"
+"""Takes frames until there are no more, and gives a picture for each to the sink, in order."""
 
 _WAYS = ("call", "stream")
 _FEWEST = 3
 """Frames are timed at least, however long they take."""
+
+
+class Job(TypedDict):
+    """What a runner is started with."""
+
+    program: str
+    """File of the program."""
+    size: Sequence[int]
+    """(width, height) of the frames."""
+    scale: int
+    """How many times larger the pictures are than the frames."""
+    threads: int
+    clip: str
+    """.npy file: uint8 `(n, h, w, 3)` RGB."""
+    picture: str
+    """.npy file to write the first picture to, RGB."""
+    packages: Sequence[str]
+    """Whose versions are reported."""
+    settings: dict[str, Any]
+    """For the program."""
+
+
+class Program(TypedDict, total=False):
+    """What `open_program(job)` returns. `about` and `call` are always there."""
+
+    about: str
+    """What it runs on and in, for the table: `OpenVINO bf16`."""
+    call: Callable[[Frame], Frame]
+    """The whole way from a frame in memory to a picture in memory."""
+    stream: Run
+    """The program's own way with a clip; without it, `call` for one frame after the other is all there is."""
+    bgr: Sequence[str]
+    """Those of `call` and `stream` that take and give BGR."""
 
 
 def main(job: Job) -> None:

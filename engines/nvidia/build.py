@@ -14,14 +14,15 @@ from typing import Any
 
 from engines.atomic import write_whole
 from engines.errors import BackendError
-from engines.fp16 import half_from_net, typed_from_net
 from engines.net_file import NetFile
-from engines.nvidia.faults import WAY_ON
-from engines.nvidia.progress import PhaseTree, Report, make_monitor
-from engines.nvidia.recipe import Recipe
+from engines.nvidia.driver import WAY_ON
+from engines.nvidia.key import EngineKey
 from engines.nvidia.runtimes import Runtime
 
-__all__ = ["Plan", "build_plan", "graph_for"]
+__all__ = ["PhaseTree", "Plan", "Report", "build_plan"]
+
+Report = Callable[[float, str], None]
+"""Called with the fraction done, 0..1 and never falling, and the innermost phase in the vendor's words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,15 +33,10 @@ class Plan:
     build_s: float
 
 
-def graph_for(net: NetFile, precision: str) -> NetFile:
-    """The strongly typed graph that is compiled: types stand in it, no flag changes them. Raises NetFileError."""
-    return half_from_net(net) if precision == "f16" else typed_from_net(net)
-
-
 def build_plan(
     runtime: Runtime,
     graph: NetFile,
-    recipe: Recipe,
+    key: EngineKey,
     *,
     timing_path: Path | None = None,
     report: Report | None = None,
@@ -52,18 +48,18 @@ def build_plan(
     """
     tree = PhaseTree(report or _silent, cancelled)
     began = time.perf_counter()
-    content = _interruptible(lambda: _build(runtime, graph, recipe, timing_path, tree), tree)
+    content = _interruptible(lambda: _build(runtime, graph, key, timing_path, tree), tree)
     if content is None and tree.cancelled.is_set():
-        raise BackendError(f"the build of net {recipe.net} for {recipe.sizes} was stopped")
+        raise BackendError(f"the build of net {key.net} for {key.sizes} was stopped")
     if content is None:
         raise BackendError(
-            f"{runtime.facts.title} cannot build net {recipe.net} for {recipe.sizes} on {', '.join(recipe.targets)} "
+            f"{runtime.facts.title} cannot build net {key.net} for {key.sizes} on {', '.join(key.targets)} "
             f"({runtime.reason()}): try a smaller size, or {WAY_ON}"
         )
     return Plan(content=content, build_s=time.perf_counter() - began)
 
 
-def _build(runtime: Runtime, graph: NetFile, recipe: Recipe, timing_path: Path | None, tree: PhaseTree) -> bytes | None:
+def _build(runtime: Runtime, graph: NetFile, key: EngineKey, timing_path: Path | None, tree: PhaseTree) -> bytes | None:
     trt = runtime.trt
     runtime.log.last_error = ""
     builder = trt.Builder(runtime.log)
@@ -71,20 +67,20 @@ def _build(runtime: Runtime, graph: NetFile, recipe: Recipe, timing_path: Path |
     parser = trt.OnnxParser(network, runtime.log)
     if not parser.parse(graph.model):
         reasons = "; ".join(parser.get_error(i).desc() for i in range(parser.num_errors))
-        raise BackendError(f"{runtime.facts.title} does not take net {recipe.net}: {reasons or runtime.reason()}")
+        raise BackendError(f"{runtime.facts.title} does not take net {key.net}: {reasons or runtime.reason()}")
     config = builder.create_builder_config()
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED  # for `engines inspect --layers`; costs no speed
-    if recipe.precision == "f32":
+    if key.precision == "f32":
         config.clear_flag(trt.BuilderFlag.TF32)  # 10 bits of mantissa are not what f32 promises
     if runtime.facts.ahead_of_time:
-        config.num_compute_capabilities = len(recipe.targets)
-        for index, target in enumerate(recipe.targets):
+        config.num_compute_capabilities = len(key.targets)
+        for index, target in enumerate(key.targets):
             config.set_compute_capability(getattr(trt.ComputeCapability, target.upper()), index)
     profile = builder.create_optimization_profile()
-    sizes = (recipe.sizes.smallest, recipe.sizes.typical, recipe.sizes.largest)
+    sizes = (key.sizes.smallest, key.sizes.typical, key.sizes.largest)
     profile.set_shape("frame", *((1, height, width, 3) for width, height in sizes))
     config.add_optimization_profile(profile)
-    monitor = make_monitor(trt, tree)  # must outlive the build
+    monitor = _make_monitor(trt, tree)  # must outlive the build
     config.progress_monitor = monitor
     uses_timings = timing_path is not None and not runtime.facts.ahead_of_time
     if uses_timings:
@@ -131,3 +127,79 @@ def _interruptible(work: Callable[[], bytes | None], tree: PhaseTree) -> bytes |
 
 def _silent(fraction: float, phase: str) -> None:
     del fraction, phase
+
+
+@dataclass
+class _Phase:
+    name: str
+    parent: str | None
+    steps: int
+    done: int = 0
+
+
+class PhaseTree:
+    """How far a build is: the vendor's tree of phases as one fraction.
+
+    Phases begin inside a step of their parent. Called from the vendor's threads: one lock guards all state.
+    """
+
+    def __init__(self, report: Report, cancelled: threading.Event | None = None) -> None:
+        self.cancelled = cancelled or threading.Event()
+        """Set to stop the build at its next step."""
+        self._report = report
+        self._phases: list[_Phase] = []
+        self._highest = 0.0
+        self._lock = threading.Lock()
+
+    def start(self, name: str, parent: str | None, steps: int) -> None:
+        with self._lock:
+            self._phases.append(_Phase(name, parent, max(1, steps)))
+            self._tell()
+
+    def step(self, name: str, index: int) -> bool:
+        """Returns whether the build is to go on."""
+        with self._lock:
+            phase = self._find(name)
+            if phase is not None:
+                phase.done = max(phase.done, index + 1)
+                self._tell()
+        return not self.cancelled.is_set()
+
+    def finish(self, name: str) -> None:
+        with self._lock:
+            phase = self._find(name)
+            if phase is None:
+                return
+            if phase.parent is None:
+                phase.done = phase.steps
+                self._tell()
+            self._phases.remove(phase)
+
+    def _find(self, name: str) -> _Phase | None:
+        return next((phase for phase in reversed(self._phases) if phase.name == name), None)
+
+    def _tell(self) -> None:
+        fraction = 0.0
+        for phase in reversed(self._phases):
+            fraction = min(1.0, (phase.done + min(fraction, 1 - 1e-9)) / phase.steps)
+        self._highest = max(self._highest, fraction)
+        self._report(self._highest, self._phases[-1].name)
+
+
+def _make_monitor(trt: Any, tree: PhaseTree) -> Any:
+    """The vendor's IProgressMonitor around a tree."""
+
+    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
+        def __init__(self) -> None:
+            trt.IProgressMonitor.__init__(self)
+
+        def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
+            tree.start(phase_name, parent_phase, num_steps)
+
+        def phase_finish(self, phase_name: str) -> None:
+            tree.finish(phase_name)
+
+        def step_complete(self, phase_name: str, step: int) -> bool:
+            return tree.step(phase_name, step)
+
+    return Monitor()

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import BackendError, MissingPackageError
-from engines.nvidia.faults import WAY_ON, fault
+from engines.nvidia.driver import WAY_ON, fault
 
 __all__ = ["BindingsCuda", "open_device"]
 

@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import BackendError, MissingPackageError
-from engines.nvidia.driver import driver_library, error_name
-from engines.nvidia.faults import WAY_ON, fault
+from engines.nvidia.driver import WAY_ON, driver_library, error_name, fault
 
 __all__ = ["PyCuda", "open_device"]
 

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import BackendError
-from engines.nvidia.faults import WAY_ON, fault
+from engines.nvidia.driver import WAY_ON, fault
 
-__all__ = ["TorchCuda", "open_device"]
+__all__ = ["TorchCuda", "open_device", "translated"]
 
 
 def open_device() -> TorchCuda:

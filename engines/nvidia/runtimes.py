@@ -17,7 +17,7 @@ from typing import Any
 
 from engines.errors import BackendError, BadInputError, MissingPackageError
 from engines.names import nearest
-from engines.nvidia.faults import WAY_ON
+from engines.nvidia.driver import WAY_ON
 
 __all__ = ["RUNTIMES", "Runtime", "RuntimeFacts", "installed_version", "load_runtime", "platform_of", "runtime_facts"]
 
@@ -71,7 +71,7 @@ class Runtime:
     """Its logger: keeps the newest error for our own messages."""
 
     def reason(self) -> str:
-        """The vendor's last word on why something failed, in one line."""
+        """The vendor's last message on why something failed, in one line."""
         text = " ".join(str(self.log.last_error).split())
         return text[:300] or "no reason was given"
 
@@ -98,7 +98,7 @@ def installed_version(name: str) -> str:
 
 @functools.cache
 def load_runtime(name: str) -> Runtime:
-    """Import a runtime. Raises BadInputError, MissingPackageError, or BackendError for a missing library of its."""
+    """Import a runtime. Raises BadInputError, MissingPackageError, or BackendError where a library of it is missing."""
     facts = runtime_facts(name)
     installed_version(name)
     try:

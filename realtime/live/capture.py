@@ -9,10 +9,10 @@ import numpy as np
 
 from engines.contract import Picture
 from engines.errors import SourceError
-from realtime.handoff import Closed, Mailbox
 from realtime.live.pace import Pacer
 from realtime.live.source import EndOfSource, Grab, LiveFrame, Source
 from realtime.live.watch import BackOff, StallWatch
+from realtime.queues import Closed, Mailbox
 from realtime.stats import Timings, now_ns
 
 __all__ = ["Capture", "same_pixels"]

@@ -8,7 +8,7 @@ from enum import Enum
 
 from engines.contract import StyleVector
 from engines.errors import BadInputError
-from realtime.painter import Treatment
+from realtime.pipeline import StyleParams
 
 __all__ = ["Action", "Compare", "FADE_NS", "Palette", "Press", "Settings", "State", "press", "settings"]
 
@@ -88,7 +88,7 @@ class State:
 class Settings:
     """How one frame is to be painted."""
 
-    treatment: Treatment
+    params: StyleParams
     mirror: bool
     token: tuple[object, ...]
     """Equal for equal settings: one frame painted twice under one token gives one picture."""
@@ -129,7 +129,7 @@ def settings(state: State, palette: Palette, at_ns: int) -> Settings:
     """How to paint a frame at `at_ns`."""
     vector, progress = _vector(state, palette, at_ns)
     return Settings(
-        treatment=Treatment(vector=vector, strength=state.strength, keep_colors=state.keep_colors),
+        params=StyleParams(vector=vector, strength=state.strength, keep_colors=state.keep_colors),
         mirror=state.mirror,
         token=(
             state.style,

@@ -113,7 +113,7 @@ def check_target(path: Path, *, replace: bool) -> None:
     if path.is_dir():
         raise OutputError(f"{path} is a folder: name a file in it")
     if path.exists() and not replace:
-        raise OutputError(f"{path} exists already: choose another name, or pass --force to replace it")
+        raise OutputError(f"{path} exists already", hint="choose another name, or pass `overwrite` to replace it")
     if not path.parent.is_dir():
         raise OutputError(f"{path.parent}: no such folder: make it first")
     if not os.access(path.parent, os.W_OK):

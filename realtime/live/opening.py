@@ -1,44 +1,27 @@
-"""What a run needs to know before it can begin: nets, their engines' options, the first frame."""
+"""What a run needs before it can begin: options for its engines, and the first frame."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from engines.backends import cache_folder
+from engines.cache import cache_folder
 from engines.contract import EngineOptions
 from engines.errors import SourceError
 from realtime.live.options import CamOptions
 from realtime.live.source import EndOfSource, Grab, Source
-from realtime.recipe import Recipe, recipes
+from realtime.pipeline import ResolvedPipeline
 from realtime.video.encoders import CODECS, check_size
 
-__all__ = ["engine_options", "first_frame", "wanted_recipes"]
+__all__ = ["engine_options", "first_frame"]
 
 
-def wanted_recipes(options: CamOptions, notify: Callable[[str], None]) -> list[Recipe]:
-    """One for each net that can do it. Raises BadInputError."""
-    return list(
-        recipes(
-            options.style,
-            net=options.net,
-            strength=options.strength,
-            keep_colors=options.keep_colors,
-            sr=options.sr,
-            sr_mode=options.sr_mode,
-            notice=notify,
-        )
-    )
-
-
-def engine_options(recipe: Recipe, size: tuple[int, int], options: CamOptions) -> EngineOptions:
+def engine_options(pipeline: ResolvedPipeline, size: tuple[int, int], options: CamOptions) -> EngineOptions:
     """For engines that take frames of `size` (width, height). Raises BadInputError for one that cannot be recorded.
 
     Two nets take one frame at a time, for nobody would start the second one while the loop waits to take the next
     frame (measured: four times the rate, a quarter of the latency).
     """
     if options.record is not None:
-        check_size(CODECS["h264"], (size[0] * recipe.scale, size[1] * recipe.scale))
-    depth = 2 if recipe.upscaler is None else 1
+        check_size(CODECS["h264"], (size[0] * pipeline.scale, size[1] * pipeline.scale))
+    depth = 2 if pipeline.upscaler is None else 1
     return EngineOptions(cache=cache_folder(), depth=depth, precision=options.precision)
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from engines.backends import AUTO
-from engines.contract import SMALLEST_SIDE
 from engines.errors import BadInputError
+from realtime.user_options import StyleOptions, check_frame_size
 
-__all__ = ["CamOptions", "PATTERN", "parse_size"]
+__all__ = ["CamOptions", "PATTERN"]
 
 PATTERN = "test-pattern"
-_LARGEST_SIDE = 16384
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,14 +20,7 @@ class CamOptions:
 
     source: str = "0"
     """A camera's index or path, an http(s) or rtsp(s) address, a video file, or `test-pattern`."""
-    style: str | None = None
-    net: str | None = None
-    strength: float = 1.0
-    """0 to 1."""
-    keep_colors: bool = False
-    sr: int | None = None
-    """How many times larger the pictures get; without a style they are only enlarged."""
-    sr_mode: str | None = None
+    styling: StyleOptions = field(default_factory=StyleOptions)
     size: tuple[int, int] | None = None
     """(width, height) asked of the device; frames of any other size are fitted to it."""
     fps: float | None = None
@@ -58,13 +50,8 @@ class CamOptions:
     def __post_init__(self) -> None:
         if not self.source:
             raise BadInputError(f"a source is a camera, an address, a file or {PATTERN}: got an empty text")
-        if not 0 <= self.strength <= 1:
-            raise BadInputError(f"strength is 0 to 1, got {self.strength}")
-        if self.size is not None and not all(SMALLEST_SIDE <= side <= _LARGEST_SIDE for side in self.size):
-            raise BadInputError(
-                f"a size is {SMALLEST_SIDE}x{SMALLEST_SIDE} to {_LARGEST_SIDE}x{_LARGEST_SIDE} pixels, "
-                f"got {self.size[0]}x{self.size[1]}"
-            )
+        if self.size is not None:
+            check_frame_size(self.size)
         if self.fps is not None and not 0.1 <= self.fps <= 1000:
             raise BadInputError(f"a rate is 0.1 to 1000 frames a second, got {self.fps}")
         if not self.stall_s >= 0.5:
@@ -76,12 +63,4 @@ class CamOptions:
         if self.seconds is not None and not self.seconds > 0:
             raise BadInputError(f"the number of seconds is above 0, got {self.seconds}")
         if self.force and self.record is None:
-            raise BadInputError("force lets a recording replace a file: name the file with --record")
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """(width, height) of `640x480`. Raises BadInputError."""
-    width, times, height = text.lower().partition("x")
-    if not (times and width.isascii() and width.isdigit() and height.isascii() and height.isdigit()):
-        raise BadInputError(f"expected a size as WIDTHxHEIGHT, such as 640x480, got {text!r}")
-    return int(width), int(height)
+            raise BadInputError("force lets a recording replace a file", hint="name the file with `record`")

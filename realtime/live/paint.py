@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 
 from engines.contract import Picture
-from realtime.handoff import Closed
 from realtime.live.capture import Capture
 from realtime.live.controls import Settings
 from realtime.live.fit import fit
 from realtime.live.pace import Forecast
 from realtime.live.source import LiveFrame
-from realtime.painter import Painter
+from realtime.pipeline import Pipeline
+from realtime.queues import Closed
 from realtime.stats import Timings, now_ns
 
 __all__ = ["PaintLoop", "Painted"]
@@ -61,7 +61,7 @@ class PaintLoop:
 
     def __init__(
         self,
-        painter: Painter,
+        painter: Pipeline,
         capture: Capture,
         *,
         settings: Callable[[], Settings],
@@ -145,7 +145,7 @@ class PaintLoop:
         if not repeats:
             if not self._painter.in_flight:
                 self._started_ns = now
-            self._painter.submit(original, settings.treatment)
+            self._painter.submit(original, settings.params)
         if not again:
             self.waiting.add_ns(now - frame.ready_ns)
         self._jobs.append(

@@ -7,19 +7,19 @@ from collections.abc import Callable
 from engines.errors import BadInputError
 from engines.library import Library
 from realtime.live.controls import Palette
-from realtime.recipe import Recipe
+from realtime.pipeline import ResolvedPipeline
 
 __all__ = ["palette_for"]
 
 
-def palette_for(recipe: Recipe, library: Library, notify: Callable[[str], None]) -> Palette:
+def palette_for(pipeline: ResolvedPipeline, library: Library, notify: Callable[[str], None]) -> Palette:
     """All styles of the chosen look's net, and the look itself where it is none of them. Unusable files are named.
 
     Where frames are only enlarged there is one look, which mixes nothing.
     """
-    chosen = recipe.look
+    chosen = pipeline.style
     if chosen is None:
-        return Palette(names=(recipe.net.spec.name,), vectors=(None,), start=0, paints=False)
+        return Palette(names=(pipeline.net.spec.name,), vectors=(None,), start=0, paints=False)
     if chosen.vector is None:
         return Palette(names=(chosen.label,), vectors=(None,), start=0)
     names, vectors = [], []

@@ -9,14 +9,10 @@ from dataclasses import asdict
 
 from engines.errors import BadInputError
 from engines.library import Library
-from realtime.auto_net import DEFAULT_RATE, choose
-from realtime.chain import open_painter
-from realtime.crew import Crew
-from realtime.handoff import Closed, Mailbox
 from realtime.live.capture import Capture
 from realtime.live.controls import Palette, State
 from realtime.live.h264 import check_target
-from realtime.live.opening import engine_options, first_frame, wanted_recipes
+from realtime.live.opening import engine_options, first_frame
 from realtime.live.options import CamOptions
 from realtime.live.paint import Painted, PaintLoop
 from realtime.live.palettes import palette_for
@@ -28,10 +24,11 @@ from realtime.live.summary import CamSummary
 from realtime.live.virtual_camera import VirtualCamera
 from realtime.live.window import Window
 from realtime.live.x11 import require_display
-from realtime.net_choice import NetChoice
-from realtime.painter import Painter
-from realtime.recipe import joined
+from realtime.net_choice import DEFAULT_RATE, NetChoice, choose
+from realtime.pipeline import Pipeline, joined, open_pipeline, resolve_all
+from realtime.queues import Closed, Mailbox
 from realtime.stats import now_ns
+from realtime.tasks import TaskGroup
 
 __all__ = ["run_camera"]
 
@@ -47,7 +44,7 @@ def run_camera(
     change of behaviour, from any thread. Raises BadInputError, SourceError, OutputError, BackendError,
     MissingPackageError; what was recorded until then is left playable.
     """
-    found = wanted_recipes(options, notify)
+    found = list(resolve_all(options.styling, notice=notify))
     if options.record is not None:
         check_target(options.record, replace=options.force)
     if not options.folder.is_dir():
@@ -66,7 +63,7 @@ def run_camera(
                 notify(choice.line())
             palette = palette_for(chosen, Library(), notify)
             painter = stack.enter_context(
-                open_painter(chosen.net, chosen.upscaler, size, backend=options.backend, options=engine, at_once=notify)
+                open_pipeline(chosen, size, backend=options.backend, options=engine, at_once=notify)
             )
         except BaseException:
             source.close()
@@ -90,7 +87,7 @@ class _Session:
         self,
         *,
         options: CamOptions,
-        painter: Painter,
+        painter: Pipeline,
         palette: Palette,
         choice: NetChoice | None,
         source: Source,
@@ -100,7 +97,7 @@ class _Session:
     ) -> None:
         self._options, self._painter, self._palette, self._notify, self._stop = options, painter, palette, notify, stop
         self._source, self._choice = source, choice
-        self._crew = Crew()
+        self._crew = TaskGroup()
         self._capture = Capture(
             source,
             first,
@@ -133,8 +130,8 @@ class _Session:
         options = self._options
         state = State(
             style=self._palette.start,
-            strength=options.strength,
-            keep_colors=options.keep_colors,
+            strength=options.styling.strength,
+            keep_colors=options.styling.keep_colors,
             mirror=options.mirror,
         )
         stage = Stage(

@@ -22,9 +22,9 @@ def open_source(options: CamOptions) -> Source:
     """Open the source that `options` names. Raises SourceError, or BadInputError for options that it cannot obey."""
     kind = source_kind(options.source)
     if options.fps is not None and kind in ("file", "stream"):
-        raise BadInputError(f"{public_name(options.source)} has its own rate: leave --fps out")
+        raise BadInputError(f"{public_name(options.source)} has its own rate", hint="leave `fps` out")
     if options.loop and kind != "file":
-        raise BadInputError(f"only a file can be looped, got {public_name(options.source)}: leave --loop out")
+        raise BadInputError(f"only a file can be looped, got {public_name(options.source)}", hint="leave `loop` out")
     if kind == "pattern":
         return PatternSource(options.size or _PATTERN_SIZE, fps=options.fps)
     if kind == "device":

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from engines.contract import Picture
 from engines.errors import MissingPackageError, OutputError
-from realtime.handoff import Closed, Mailbox
 from realtime.live.paint import Painted
+from realtime.queues import Closed, Mailbox
 
 __all__ = ["VirtualCamera"]
 

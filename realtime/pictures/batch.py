@@ -64,7 +64,7 @@ def paint_batch(
     options: BatchOptions,
     *,
     notice: Callable[[str], None],
-    failed: Callable[[str], None],
+    failed: Callable[[RtStyleError], None],
     done: Callable[[Painted], None],
 ) -> BatchSummary:
     """Paint all pictures; one that fails is counted and passed over. Three pictures are in memory at most.
@@ -93,7 +93,7 @@ def paint_batch(
 @dataclass(frozen=True, kw_only=True)
 class _Ears:
     notice: Callable[[str], None]
-    failed: Callable[[str], None]
+    failed: Callable[[RtStyleError], None]
     done: Callable[[Painted], None]
 
 
@@ -142,7 +142,7 @@ class _Line:
 
     def _failed(self, task: Task, error: RtStyleError) -> None:
         self._summary.failed.append(Failure(source=task.name, error=error))
-        self._ears.failed(str(error))
+        self._ears.failed(error)
 
 
 def _submit(reader: ThreadPoolExecutor, task: Task, options: BatchOptions) -> Future[Photo]:
@@ -154,7 +154,7 @@ def _submit(reader: ThreadPoolExecutor, task: Task, options: BatchOptions) -> Fu
 def _read(task: Task, options: BatchOptions, content: bytes | None) -> Photo:
     """Everything before painting, in the reader's thread. An existing result is found before any work is done."""
     if task.target is not None and task.target.exists() and not options.overwrite:
-        raise OutputError(f"{task.target}: exists already, --force overwrites it")
+        raise OutputError(f"{task.target}: exists already", hint="`overwrite` overwrites it")
     photo = read_photo(task.source) if task.source is not None else photo_from_bytes(content or b"", task.name)
     photo = photo.without_holes()
     return photo if options.box is None else photo.resized(options.box.fitted(photo.size))

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 from engines.backends import AUTO
 from engines.contract import EngineOptions, EngineSpec, Picture
 from engines.errors import BadInputError
-from realtime.painter import Treatment
 from realtime.pictures.large import Progress
 from realtime.pictures.paint import PicturePainter
 from realtime.pictures.reading import MOST_PIXELS
-from realtime.recipe import Recipe
+from realtime.pipeline import ResolvedPipeline, StyleParams
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -22,11 +21,11 @@ __all__ = ["PictureChain"]
 
 
 class PictureChain:
-    """Does what a recipe says to pictures, one by one; engines are kept while the next picture has the same size."""
+    """Sends pictures through a pipeline, one by one; engines are kept while the next picture has the same size."""
 
     def __init__(
         self,
-        recipe: Recipe,
+        pipeline: ResolvedPipeline,
         *,
         backend: str = AUTO,
         options: EngineOptions | None = None,
@@ -35,16 +34,14 @@ class PictureChain:
         progress: Progress | None = None,
     ) -> None:
         """As for PicturePainter; `tile` holds for what goes into each net."""
-        steps = [(recipe.net, recipe.treatment)]
-        if recipe.upscaler is not None:
-            steps.append((recipe.upscaler, Treatment()))
-        self.scale = recipe.scale
+        steps = [(pipeline.net, pipeline.params)]
+        if pipeline.upscaler is not None:
+            steps.append((pipeline.upscaler, StyleParams()))
+        self.scale = pipeline.scale
         """Width and height of the results over those of the pictures."""
         self._painters = [
-            PicturePainter(
-                net, treatment, backend=backend, options=options, tile=tile, notice=notice, progress=progress
-            )
-            for net, treatment in steps
+            PicturePainter(net, params, backend=backend, options=options, tile=tile, notice=notice, progress=progress)
+            for net, params in steps
         ]
 
     @property
@@ -61,8 +58,8 @@ class PictureChain:
         height, width = (side * self.scale for side in frame.shape[:2])
         if self.scale > 1 and width * height > MOST_PIXELS:
             raise BadInputError(
-                f"the result would have {width}x{height}, expected at most {MOST_PIXELS // 1_000_000} million pixels: "
-                "make it smaller with --size or a lower --sr"
+                f"the result would have {width}x{height}, expected at most {MOST_PIXELS // 1_000_000} million pixels",
+                hint="make it smaller with `size` or a lower `sr`",
             )
         for painter in self._painters:
             frame = painter.paint(frame)

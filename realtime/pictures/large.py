@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from engines.backends import AUTO, open_engine, usable_backend
 from engines.contract import EngineOptions, Picture, StyleVector
-from engines.measure import open_measure, options_for_tiles
-from engines.tiled_net import Statistics, TiledNet
+from engines.tile_backends import open_measure, options_for_tiles
+from engines.tiling import Statistics, TiledNet
 from realtime.pictures.tiles import Tile, tile_grid
 
 if TYPE_CHECKING:

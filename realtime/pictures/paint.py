@@ -12,14 +12,13 @@ import numpy as np
 from engines.backends import AUTO, open_engine, usable_backend
 from engines.contract import SMALLEST_SIDE, Engine, EngineOptions, EngineSpec, Picture
 from engines.errors import BadInputError
-from engines.footprint import whole_on_gpu
-from engines.measure import ON_A_GPU
 from engines.net_file import NetFile
 from engines.nvidia.driver import find_gpu
-from engines.tiled_net import NotTileableError, TiledNet, tiled_net
-from realtime.painter import Painter, Treatment, mix
+from engines.tile_backends import ON_A_GPU, whole_on_gpu
+from engines.tiling import NotTileableError, TiledNet, tiled_net
 from realtime.pictures.large import Progress, TilePainter
 from realtime.pictures.tiles import smallest_tile
+from realtime.pipeline import Pipeline, StyleParams, mix
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -43,7 +42,7 @@ class PicturePainter:
     def __init__(
         self,
         net: NetFile,
-        treatment: Treatment,
+        params: StyleParams,
         *,
         backend: str = AUTO,
         options: EngineOptions | None = None,
@@ -55,9 +54,9 @@ class PicturePainter:
         TILE_SIDE above WHOLE_UP_TO pixels, or above what a GPU's memory holds. Raises BadInputError, NotTileableError
         for tiles that the net cannot do.
         """
-        if net.spec.scale != 1 and (treatment.strength != 1 or treatment.keep_colors):
+        if net.spec.scale != 1 and (params.strength != 1 or params.keep_colors):
             raise BadInputError("strength and kept colours are for nets that paint, not for those that enlarge")
-        self._net, self._treatment, self._backend, self._tile = net, treatment, backend, tile
+        self._net, self._params, self._backend, self._tile = net, params, backend, tile
         self._options = options or EngineOptions()
         self._notice, self._progress = notice, progress
         self._whole: Engine | None = None
@@ -134,8 +133,8 @@ class PicturePainter:
             self.close()
             options = replace(self._options, depth=1)
             self._whole = open_engine(self._net, size, backend=self._backend, options=options)
-        painter = Painter(self._whole)
-        painter.submit(frame, self._treatment)
+        painter = Pipeline(self._whole)
+        painter.submit(frame, self._params)
         return painter.collect()
 
     def _paint_tiles(self, frame: Picture, side: int) -> Picture:
@@ -146,5 +145,5 @@ class PicturePainter:
             self._tiles = TilePainter(
                 self._tiled, size, side=side, backend=self._backend, options=self._options, progress=self._progress
             )
-        painted = self._tiles.paint(frame, self._treatment.vector)
-        return mix(frame, painted, self._treatment) if self._net.spec.scale == 1 else painted
+        painted = self._tiles.paint(frame, self._params.vector)
+        return mix(frame, painted, self._params) if self._net.spec.scale == 1 else painted

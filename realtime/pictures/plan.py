@@ -69,9 +69,11 @@ def _format_to_write(path: Path, wanted: str | None) -> str:
     named = format_of(path)
     if named is None and wanted is None:
         endings = ", ".join(endings[0] for endings in FORMATS.values())
-        raise BadInputError(f"{path}: expected a name that ends in {endings}, or --format, or a folder that exists")
+        raise BadInputError(
+            f"{path}: expected a name that ends in {endings}, or `file_format`, or a folder that exists"
+        )
     if named is not None and wanted not in (None, named):
-        raise BadInputError(f"{path}: the name says {named}, --format says {wanted}: make them agree")
+        raise BadInputError(f"{path}: the name says {named}, `file_format` says {wanted}", hint="make them agree")
     return wanted or named or _FALLBACK
 
 
@@ -112,8 +114,8 @@ def _pictures_in(folder: Path, out: Path, recursive: bool) -> list[Path]:
         and not (apart and inside_out in path.resolve().parents)
     ]
     if not found:
-        hint = "" if recursive else ", --recursive looks into folders within it"
-        raise BadInputError(f"{folder}: no pictures in this folder{hint}")
+        hint = "" if recursive else "`recursive` looks into folders within it"
+        raise BadInputError(f"{folder}: no pictures in this folder", hint=hint)
     return found
 
 

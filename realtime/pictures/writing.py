@@ -55,8 +55,8 @@ def check_sides(size: tuple[int, int], file_format: str, *, name: str) -> None:
     longest = _LONGEST_SIDE.get(file_format)
     if longest is not None and max(size) > longest:
         raise OutputError(
-            f"{name}: {file_format} has at most {longest} pixels a side, the result has "
-            f"{size[0]}x{size[1]}: write a .png, or make it smaller with --size"
+            f"{name}: {file_format} has at most {longest} pixels a side, the result has {size[0]}x{size[1]}",
+            hint="write a .png, or make it smaller with `size`",
         )
 
 

@@ -48,7 +48,7 @@ def _report(encoder: Encoder) -> EncoderReport:
             with tempfile.TemporaryDirectory() as folder:
                 _try(encoder, Path(folder) / "trial.mkv")
     except OutputError as error:
-        text = str(error).removesuffix(": try --codec h264")
+        text = str(error)
     return EncoderReport(name=encoder.name, family=encoder.family, device=encoder.device, usable=not text, text=text)
 
 

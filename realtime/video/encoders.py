@@ -9,6 +9,7 @@ import av
 
 from engines.errors import BadInputError, OutputError
 from engines.names import nearest
+from realtime.user_options import LARGEST_SIDE
 
 __all__ = ["AUTO_CODEC", "CODECS", "CONTAINERS", "Encoder", "check_size", "choose_encoder", "pixel_format_for"]
 
@@ -21,7 +22,6 @@ AUTO_CODEC = "auto"
 _X26X = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo")
 _QSV = _X26X[2:9]
 _NVENC = tuple(f"p{n}" for n in range(1, 8))
-_LARGEST_SIDE = 16384
 _MOST_MACROBLOCKS = 139_264
 """Of 16x16 pixels: the largest picture of the highest level that players know of, 6.2 or 6.3,
 which is 8192x4352 in all four codecs."""
@@ -59,7 +59,7 @@ class Encoder:
         """FFmpeg's options for a quality and a preset. Raises BadInputError for ones that this encoder has not."""
         crf = self.crf if crf is None else crf
         if not self.best_crf <= crf <= self.highest_crf:
-            raise BadInputError(f"--crf for {self.name} is {self.best_crf} (best) to {self.highest_crf}, got {crf}")
+            raise BadInputError(f"`crf` for {self.name} is {self.best_crf} (best) to {self.highest_crf}, got {crf}")
         options = {**self.fixed, self.quality: str(crf)}
         preset = preset or self.preset
         if preset is not None:
@@ -177,25 +177,26 @@ def choose_encoder(codec: str | None, muxer: str) -> Encoder:
     fitting = _FITTING.get(muxer)
     if fitting is not None and encoder.family not in fitting:
         raise BadInputError(
-            f"a {muxer} file takes {' or '.join(fitting)}, got --codec {codec}: use .mkv or another codec"
+            f"a {muxer} file takes {' or '.join(fitting)}, got `codec` {codec}", hint="use .mkv or another codec"
         )
     try:
         av.Codec(encoder.name, "w")
     except ValueError as error:
         need = f", it needs {encoder.device}" if encoder.device else ""
-        raise OutputError(f"{encoder.name} is not in this machine's FFmpeg{need}: try --codec h264") from error
+        raise OutputError(f"{encoder.name} is not in this machine's FFmpeg{need}", hint="try `codec` h264") from error
     return encoder
 
 
 def check_size(encoder: Encoder, size: tuple[int, int]) -> None:
     """Raise BadInputError for a (width, height) that is more than the codec allows."""
     width, height = size
-    highest = _AV1_HEIGHT if encoder.family == "av1" else _LARGEST_SIDE
+    highest = _AV1_HEIGHT if encoder.family == "av1" else LARGEST_SIDE
     too_many = -(-width // 16) * -(-height // 16) > _MOST_MACROBLOCKS
-    if width > _LARGEST_SIDE or height > highest or too_many:
+    if width > LARGEST_SIDE or height > highest or too_many:
         raise BadInputError(
-            f"{encoder.family} allows pictures of up to {_LARGEST_SIDE}x{highest} and 35.6 million pixels, the result "
-            f"would have {width}x{height}: make it smaller with --size or a lower --sr"
+            f"{encoder.family} allows pictures of up to {LARGEST_SIDE}x{highest} and 35.6 million pixels, the result "
+            f"would have {width}x{height}",
+            hint="make it smaller with `size` or a lower `sr`",
         )
 
 
@@ -214,8 +215,8 @@ def pixel_format_for(encoder: Encoder, source_format: str, size: tuple[int, int]
     if wanted != "yuv444p" and (odd_width or (odd_height and wanted != "yuv422p")):
         if "yuv444p" not in encoder.pixel_formats:
             raise BadInputError(
-                f"{encoder.name} needs even sizes, got {size[0]}x{size[1]}: "
-                f"try --size {size[0] // 2 * 2}x{size[1] // 2 * 2}"
+                f"{encoder.name} needs even sizes, got {size[0]}x{size[1]}",
+                hint=f"try `size` {size[0] // 2 * 2}x{size[1] // 2 * 2}",
             )
         return "yuv444p"
     return wanted

@@ -20,8 +20,7 @@ from av.container import InputContainer
 
 from engines.errors import BackendError, BadInputError, SourceError
 from engines.names import nearest
-from engines.nvidia.driver import find_gpu
-from engines.nvidia.faults import WAY_ON
+from engines.nvidia.driver import WAY_ON, find_gpu
 from realtime.video.encoders import CODECS, Encoder, pixel_format_for
 from realtime.video.source import LENIENT, open_source, video_stream
 from realtime.video.timing import Notice
@@ -43,7 +42,7 @@ DECODERS = (AUTO, CPU, CUDA)
 
 _TRIAL_FRAMES, _TRIAL_S = 60, 0.5
 """A trial decodes so many frames, or for so long: little beside any video for which it matters."""
-_ON_THE_CPU = "use --decoder cpu"
+_ON_THE_CPU = "use `decoder` cpu"
 
 
 def check_decoder(name: str) -> None:
@@ -66,13 +65,13 @@ def choose_decoder(path: Path, wanted: str, notice: Notice) -> str:
     except BackendError as error:
         if wanted == AUTO:
             return CPU
-        raise BackendError(f"--decoder cuda: {_reason(error, _ON_THE_CPU)}") from error
+        raise BackendError(f"`decoder` cuda: {_reason(error, _ON_THE_CPU)}") from error
     try:
         on_gpu = _frames_a_second(path, CUDA)
     except BackendError as error:
         if wanted == CUDA:
             raise
-        notice(f"the CPU decodes: {str(error).removesuffix(f': {_ON_THE_CPU}')}")
+        notice(f"the CPU decodes: {error}")
         return CPU
     if wanted == CUDA:
         return CUDA
@@ -92,13 +91,15 @@ def open_decoder(path: Path, decoder: str) -> Iterator[InputContainer]:
             yield container
             return
     if CUDA not in hwdevices_available():
-        raise BackendError(f"this PyAV ({av.__version__}) was built without CUDA: install its wheel, or {_ON_THE_CPU}")
+        raise BackendError(
+            f"this PyAV ({av.__version__}) was built without CUDA", hint=f"install its wheel, or {_ON_THE_CPU}"
+        )
     with _translated(path, decoder):
         container = av.open(os.path.abspath(path), hwaccel=HWAccel(CUDA, allow_software_fallback=False), **LENIENT)
     with container:
         context = video_stream(container, path).codec_context
         if not context.is_hwaccel:  # another stream of the file is decoded there
-            raise BackendError(f"the GPU does not decode {path} (no {context.name}): {_ON_THE_CPU}")
+            raise BackendError(f"the GPU does not decode {path} (no {context.name})", hint=_ON_THE_CPU)
         yield container
 
 
@@ -159,7 +160,7 @@ def _translated(path: Path, decoder: str) -> Iterator[None]:
     except (av.FFmpegError, RuntimeError, NotImplementedError, ValueError) as error:
         if decoder == CPU:
             raise SourceError(f"{path}: not one frame of its video can be decoded") from error
-        raise BackendError(f"the GPU does not decode {path} ({_vendor(error)}): {_ON_THE_CPU}") from error
+        raise BackendError(f"the GPU does not decode {path} ({_vendor(error)})", hint=_ON_THE_CPU) from error
 
 
 def _open_once(encoder: Encoder, size: tuple[int, int], pixel_format: str) -> None:

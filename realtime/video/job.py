@@ -11,12 +11,10 @@ from fractions import Fraction
 from av.container import InputContainer
 
 from engines.contract import EngineOptions
-from realtime.chain import open_painter
-from realtime.crew import Crew
-from realtime.handoff import BoundedQueue, Closed
-from realtime.painter import Painter
-from realtime.recipe import joined
+from realtime.pipeline import Pipeline, joined, open_pipeline
+from realtime.queues import BoundedQueue, Closed
 from realtime.stats import Rate, now_ns
+from realtime.tasks import TaskGroup
 from realtime.video.carriers import Window
 from realtime.video.encoders import AUTO_CODEC, Encoder, check_size, choose_encoder, pixel_format_for
 from realtime.video.hardware import choose_decoder, faster_encoder, open_decoder
@@ -70,7 +68,7 @@ def stylize_video_file(
             passthrough = _passthrough(job, reader, writer, stack.enter_context(open_source(job.source)), note)
         writer.begin()
         painter = stack.enter_context(
-            open_painter(job.net, job.upscaler, reader.size, backend=job.backend, options=_engine_options(job))
+            open_pipeline(job.pipeline, reader.size, backend=job.backend, options=_engine_options(job))
         )
         line = _Line(job, reader=reader, painter=painter, writer=writer, passthrough=passthrough, progress=progress)
         summary = line.run()
@@ -82,11 +80,11 @@ def stylize_video_file(
 
 def _engine_options(job: VideoJob) -> EngineOptions:
     """Two engines behind one another have enough to do at a time; one alone may have more frames in flight."""
-    return dataclasses.replace(job.engine, throughput=job.upscaler is None)
+    return dataclasses.replace(job.engine, throughput=job.pipeline.upscaler is None)
 
 
 def _output_size(job: VideoJob, reader: VideoReader) -> tuple[int, int]:
-    return reader.size[0] * job.scale, reader.size[1] * job.scale
+    return reader.size[0] * job.pipeline.scale, reader.size[1] * job.pipeline.scale
 
 
 def _writer(job: VideoJob, reader: VideoReader, encoder: Encoder, notice: Notice) -> VideoWriter:
@@ -140,7 +138,7 @@ class _Line:
         job: VideoJob,
         *,
         reader: VideoReader,
-        painter: Painter,
+        painter: Pipeline,
         writer: VideoWriter,
         passthrough: Passthrough,
         progress: Progress | None,
@@ -149,7 +147,7 @@ class _Line:
         self._writer, self._passthrough, self._progress = writer, passthrough, progress
         self._read: BoundedQueue[TimedPicture] = BoundedQueue(_QUEUE)
         self._painted: BoundedQueue[TimedPicture] = BoundedQueue(_QUEUE)
-        self._crew = Crew()
+        self._crew = TaskGroup()
         self._interrupted = False
         """Written by the caller's thread before it wakes the others."""
         self._incomplete: str | None = None
@@ -220,7 +218,7 @@ class _Line:
             except Closed:
                 break
             began_ns = now_ns()
-            painter.submit(timed.picture, self._job.treatment)
+            painter.submit(timed.picture, self._job.pipeline.params)
             self._paint_ns += now_ns() - began_ns
             waiting.append(timed)
             if painter.in_flight == painter.depth:

@@ -10,15 +10,12 @@ from pathlib import Path
 from engines.backends import AUTO
 from engines.contract import EngineOptions
 from engines.errors import BadInputError
-from engines.net_file import NetFile
-from realtime.painter import Treatment
-from realtime.recipe import check_upscaler
+from realtime.pipeline import ResolvedPipeline
+from realtime.user_options import check_frame_size
 from realtime.video.encoders import AUTO_CODEC
 from realtime.video.hardware import check_decoder
 
-__all__ = ["VideoJob", "VideoSummary", "parse_size", "parse_time"]
-
-_LARGEST_SIDE = 16384
+__all__ = ["VideoJob", "VideoSummary", "parse_time"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -28,10 +25,7 @@ class VideoJob:
     source: Path
     target: Path
     """Its ending says what kind of file is written: one of writer.CONTAINERS."""
-    net: NetFile
-    treatment: Treatment
-    upscaler: NetFile | None = None
-    """Enlarges what `net` has painted."""
+    pipeline: ResolvedPipeline
     start_s: Fraction | None = None
     """The first frame is the first one at or after this time."""
     end_s: Fraction | None = None
@@ -51,17 +45,11 @@ class VideoJob:
     backend: str = AUTO
     engine: EngineOptions = field(default_factory=EngineOptions)
 
-    @property
-    def scale(self) -> int:
-        """Width and height of the output over those of the frames that go in."""
-        return self.net.spec.scale * (1 if self.upscaler is None else self.upscaler.spec.scale)
-
     def __post_init__(self) -> None:
-        check_upscaler(self.net, self.upscaler)
         check_decoder(self.decoder)
         if self.codec == AUTO_CODEC and self.preset is not None:
             raise BadInputError(
-                f"a preset is an encoder's own word, got {self.preset!r}: name the encoder with --codec"
+                f"a preset is an encoder's own word, got {self.preset!r}", hint="name the encoder with `codec`"
             )
         for name, value in (("start", self.start_s), ("end", self.end_s)):
             if value is not None and value < 0:
@@ -70,8 +58,8 @@ class VideoJob:
             raise BadInputError(
                 f"the end comes after the start, got {float(self.start_s or 0):g} s to {float(self.end_s):g} s"
             )
-        if self.size is not None and not all(16 <= side <= _LARGEST_SIDE for side in self.size):
-            raise BadInputError(f"a size is 16x16 to {_LARGEST_SIDE}x{_LARGEST_SIDE}, got {_spoken(self.size)}")
+        if self.size is not None:
+            check_frame_size(self.size)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,15 +112,3 @@ def parse_time(text: str) -> Fraction:
     for number in numbers:
         total = total * 60 + number
     return total
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """(width, height) from `640x360`. Raises BadInputError."""
-    width, cross, height = text.lower().partition("x")
-    if not (cross and width.isascii() and width.isdigit() and height.isascii() and height.isdigit()):
-        raise BadInputError(f"a size is WIDTHxHEIGHT, such as 640x360, got {text!r}")
-    return int(width), int(height)
-
-
-def _spoken(size: tuple[int, int]) -> str:
-    return f"{size[0]}x{size[1]}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from realtime.handoff import BoundedQueue
+from realtime.queues import BoundedQueue
 from realtime.video.reader import TimedPicture, VideoReader
 from realtime.video.writer import VideoWriter
 

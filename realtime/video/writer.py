@@ -45,7 +45,7 @@ def check_target(source: Path, target: Path, *, overwrite: bool) -> None:
         if source.exists() and os.path.samefile(source, target):
             raise BadInputError(f"{target}: the output would overwrite the input: give it another name")
         if not overwrite:
-            raise OutputError(f"{target}: exists already: use --force to overwrite it")
+            raise OutputError(f"{target}: exists already", hint="use `overwrite` to overwrite it")
 
 
 def _container_options(muxer: str, time_base: Fraction) -> dict[str, str]:
@@ -135,8 +135,8 @@ class VideoWriter:
             if self._encoder.name.endswith("_nvenc"):
                 need += f"; {why_no_nvenc()}"
             raise OutputError(
-                f"{self._encoder.name} cannot encode {context.width}x{context.height} {context.pix_fmt} here"
-                f"{need}: try --codec h264"
+                f"{self._encoder.name} cannot encode {context.width}x{context.height} {context.pix_fmt} here{need}",
+                hint="try `codec` h264",
             ) from error
 
     def begin(self) -> None:
@@ -172,7 +172,9 @@ class VideoWriter:
     def commit(self, *, overwrite: bool) -> None:
         """Give the finished file its name. Raises OutputError."""
         if not overwrite and self.target.exists():
-            raise OutputError(f"{self.target}: has appeared while the video was painted: use --force to overwrite it")
+            raise OutputError(
+                f"{self.target}: has appeared while the video was painted", hint="use `overwrite` to overwrite it"
+            )
         with self.errors():
             os.replace(self._part, self.target)
 

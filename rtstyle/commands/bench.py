@@ -1,10 +1,10 @@
-"""rtstyle bench: speed, quality and stability, measured on this machine."""
+"""rtstyle bench quality and stability, and what all benchmarks share: options, and how they end."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -12,7 +12,7 @@ from rtstyle.commands.options import BackendOption, JsonOption, several
 
 # ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
 
-__all__ = ["bench_app"]
+__all__ = ["PlotOption", "SaveOption", "bench_app", "say", "write_figures"]
 
 bench_app = typer.Typer(
     name="bench",
@@ -90,38 +90,35 @@ def quality(
     from engines.errors import BadInputError
 
     if sr is not None:
-        from rtstyle.commands.bench_quality import quality as upscalers
+        from benchmarks.upscaling import measure_upscalers
 
         if data is None:
             raise BadInputError("expected --data FOLDER with the sets to measure on, such as Set5 and Set14")
-        paths = None if net is None else [Path(one) for one in net]
-        upscalers(
+        figures, table = measure_upscalers(
             sr,
             data,
-            paths,
+            net,
             histogram=histogram,
             as_video=as_video,
             backend=backend,
             precisions=several(precision) or [None],
-            save=save,
-            as_json=as_json,
+            report=say,
         )
+        name = f"quality-sr{sr}{'-as-video' if as_video else ''}"
+        write_figures(name, figures, table, save=save, as_json=as_json)
         return
     if styles is None or content is None:
         raise BadInputError(
             "expected --styles FOLDER of paintings and --content FOLDER of photos, or --sr for upscalers"
         )
-    from rtstyle.commands.bench_styles import measure_styles
     from rtstyle.commands.train_options import need_packages
 
     need_packages()
-    from benchmarks.gatys import YardstickConfig
+    from benchmarks.plots import check_plot, plot_objectives
+    from benchmarks.quality import BaselineConfig, measure_styles, quality_table
 
-    if plot is not None:
-        from benchmarks.plot import check_plot
-
-        check_plot(plot)
-    config = YardstickConfig(
+    check_plot(plot)
+    config = BaselineConfig(
         size=size,
         painting_size=painting_size,
         loss_network=loss_network,
@@ -130,27 +127,23 @@ def quality(
     )
     figures = measure_styles(
         net or ["fast"],
-        only=style,
+        config,
         styles=styles,
         content=content,
-        credits_path=credits_file,
         photos=photos,
         sizes=_numbers(sizes),
-        config=config,
-        backend=backend,
+        only=style,
+        credits_path=credits_file,
         precisions=several(precision) or [None],
+        backend=backend,
         kept=kept,
+        report=say,
     )
-    from benchmarks.quality import markdown
-
     if plot is not None:
-        from benchmarks.plot import plot_objectives
-
         plot_objectives(figures, plot)
-        typer.echo(f"written: {plot}", err=True)
-    _finish(
-        "quality-styles" if config.marks else "quality-nets", figures, markdown(figures), save=save, as_json=as_json
-    )
+        say(f"written: {plot}")
+    name = "quality-styles" if config.marks else "quality-nets"
+    write_figures(name, figures, quality_table(figures), save=save, as_json=as_json)
 
 
 @bench_app.command("stability")
@@ -175,35 +168,38 @@ def stability(
 
     Example: rtstyle bench stability --clips videos --content photos --net fast --net runs/plain/export/fast.onnx
     """
-    from benchmarks.nets import painted_by
-    from benchmarks.scene_files import find_clips, last_photos
-    from benchmarks.stability import markdown, scenes_of, stability_of, summary
+    from benchmarks.nets import styled_nets
+    from benchmarks.stability import find_clips, last_photos, scenes_of, stability_of, stability_table, summary
     from engines.errors import BadInputError
 
     if clips is None and content is None:
         raise BadInputError("expected --clips with videos, or --content with photos, or both")
-    measured = [one for name in net or ["fast"] for one in painted_by(name, style, several(precision) or [None])]
+    measured = [one for name in net or ["fast"] for one in styled_nets(name, style, several(precision) or [None])]
     scenes = scenes_of(
         find_clips(clips) if clips else [], last_photos(content, photos) if content else [], frames=frames
     )
 
     def report(name: str, errors: dict[str, float]) -> None:
-        typer.echo(f"{name}: " + ", ".join(f"{column} {value:.4f}" for column, value in errors.items()), err=True)
+        say(f"{name}: " + ", ".join(f"{column} {value:.4f}" for column, value in errors.items()))
 
     errors = stability_of(measured, scenes, report, backend=backend)
     figures = {"frames": frames, "scenes": errors, "mean": summary(errors)}
-    _finish("stability", figures, markdown(errors), save=save, as_json=as_json)
+    write_figures("stability", figures, stability_table(errors), save=save, as_json=as_json)
 
 
-def _finish(name: str, figures: dict[str, object], table: str, *, save: bool, as_json: bool) -> None:
-    from benchmarks.machine import machine_facts, write_result
+def write_figures(name: str, figures: dict[str, Any], text: str, *, save: bool, as_json: bool) -> None:
+    """Save the figures if they are to be, and print them: `text` for people, or JSON with the machine."""
+    from benchmarks.results import machine_facts, write_result
 
     if save:
-        typer.echo(f"wrote {write_result(name, figures)}", err=True)
-    if as_json:
-        typer.echo(json.dumps({"machine": machine_facts(), **figures}))
-    else:
-        typer.echo(table)
+        figures = {**figures, "command": name}
+        say(f"written: {write_result(name, figures)}")
+    typer.echo(json.dumps({"machine": machine_facts(), **figures}, indent=2) if as_json else text)
+
+
+def say(text: str) -> None:
+    """A line on stderr, where progress goes."""
+    typer.echo(text, err=True)
 
 
 def _numbers(text: str) -> list[int]:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from rtstyle.commands.bench import SaveOption
-from rtstyle.commands.bench_speed import RoundsOption, write_figures
-from rtstyle.commands.options import JsonOption
+from rtstyle.commands.bench import SaveOption, say, write_figures
+from rtstyle.commands.bench_speed import RoundsOption
+from rtstyle.commands.options import JsonOption, several
 
 if TYPE_CHECKING:
     from benchmarks.peers.roster import Peer
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["peers"]
 
 _MOST_S = 10.0
-_NEARLY_IDLE = 0.5
-"""Cores. Where threads have to wait for a core, programs whose threads wait for each other lose most."""
 _LIST = "may be several with commas between them"
 
 
@@ -62,13 +60,15 @@ def peers(
     """
     import tempfile
 
-    from benchmarks.peers.cores import checked_threads
-    from benchmarks.peers.roster import picked, roster
+    from benchmarks.peers.launcher import checked_threads
+    from benchmarks.peers.roster import roster, selected
     from benchmarks.peers.rounds import Plan
+    from benchmarks.tables import peers_tables
     from engines.backends import AUTO, BACKENDS
     from engines.errors import BadInputError
     from engines.names import nearest
-    from realtime.live.options import CamOptions, parse_size
+    from realtime.live.options import CamOptions
+    from realtime.user_options import parse_size
 
     if backend != AUTO and backend not in BACKENDS:
         raise BadInputError(f"no backend is called {backend!r}{nearest(backend, [AUTO, *BACKENDS])}")
@@ -80,13 +80,11 @@ def peers(
     )
     with tempfile.TemporaryDirectory(prefix="rtstyle-peers-") as folder:
         work = Path(folder)
-        chosen = picked(roster(work, nets=_several(net), backend=backend), _several(only or ""))
-        busy = _told_if_busy()
+        chosen = selected(roster(work, nets=several([net]), backend=backend), several([only] if only else None))
+        busy = _warned_if_busy()
         rows = _measured(chosen, plan, work=work, refresh=refresh)
         if pictures is not None:
             _keep_pictures(work, chosen, pictures)
-    from benchmarks.peers.tables import peers_tables
-
     figures: dict[str, Any] = {"sizes": {task: list(one) for task, one in sizes.items()}}
     figures |= {
         "threads": plan.threads,
@@ -102,24 +100,24 @@ def peers(
 def _measured(chosen: list[Peer], plan: Plan, *, work: Path, refresh: bool) -> list[dict[str, Any]]:
     import sys
 
-    from benchmarks.peers.environment import PeerEnvironment
-    from benchmarks.peers.made_up import write_transformer
-    from benchmarks.peers.rounds import measured_peers
-    from engines.backends import cache_folder
+    from benchmarks.peers.launcher import PeerEnvironment
+    from benchmarks.peers.roster import write_transformer
+    from benchmarks.peers.rounds import measure_peers
+    from engines.cache import cache_folder
 
-    environment = PeerEnvironment(cache_folder() / "peers", report=_say)
+    environment = PeerEnvironment(cache_folder() / "peers", report=say)
     if refresh:
         environment.refresh()
     write_transformer(work)
-    return measured_peers(chosen, plan, python=Path(sys.executable), environment=environment, work=work, report=_say)
+    return measure_peers(chosen, plan, python=Path(sys.executable), environment=environment, work=work, report=say)
 
 
-def _told_if_busy() -> float | None:
-    from benchmarks.peers.cores import busy_cores
+def _warned_if_busy() -> float | None:
+    from benchmarks.peers.launcher import NEARLY_IDLE, busy_cores
 
     busy = busy_cores()
-    if busy is not None and busy > _NEARLY_IDLE:
-        _say(f"rtstyle: other programs keep {busy} cores busy: these ratios are not those of a quiet machine")
+    if busy is not None and busy > NEARLY_IDLE:
+        say(f"rtstyle: other programs keep {busy} cores busy: these ratios are not those of a quiet machine")
     return busy
 
 
@@ -137,12 +135,4 @@ def _keep_pictures(work: Path, chosen: list[Peer], folder: Path) -> None:
                 Image.fromarray(np.load(painted)).save(folder / f"{peer.name}.png")
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written: {error.strerror or error}") from error
-    _say(f"written: {folder}")
-
-
-def _several(names: str) -> list[str]:
-    return list(dict.fromkeys(part.strip() for part in names.split(",") if part.strip()))
-
-
-def _say(text: str) -> None:
-    typer.echo(text, err=True)
+    say(f"written: {folder}")

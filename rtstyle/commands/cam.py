@@ -7,17 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from rtstyle.commands.options import (
-    BackendOption,
-    JsonOption,
-    KeepColorsOption,
-    NetOption,
-    PrecisionOption,
-    SrModeOption,
-    SrOption,
-    StrengthOption,
-    StyleOption,
-)
+from realtime.user_options import StyleOptions, parse_size
+from rtstyle.commands.options import BackendOption, JsonOption, PrecisionOption, takes_style_options
 
 if TYPE_CHECKING:
     import threading
@@ -27,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["cam"]
 
 
+@takes_style_options
 def cam(
     *,
     source: Annotated[
@@ -35,12 +27,7 @@ def cam(
             "--source", help="A camera (0, /dev/video0), an address (http://, rtsp://), a video file, or test-pattern."
         ),
     ] = "0",
-    style: StyleOption = None,
-    net: NetOption = None,
-    strength: StrengthOption = 1.0,
-    keep_colors: KeepColorsOption = False,
-    sr: SrOption = None,
-    sr_mode: SrModeOption = None,
+    styling: StyleOptions,
     size: Annotated[
         Optional[str],  # noqa: UP045 (typer reads it at run time)
         typer.Option("--size", help="WIDTHxHEIGHT, asked of the camera; other frames are scaled and cut to it."),
@@ -96,17 +83,12 @@ def cam(
         _list(as_json)
         return
 
-    from realtime.live.options import CamOptions, parse_size
+    from realtime.live.options import CamOptions
     from realtime.live.session import run_camera
 
     options = CamOptions(
         source=source,
-        style=style,
-        net=net,
-        strength=strength,
-        keep_colors=keep_colors,
-        sr=sr,
-        sr_mode=sr_mode,
+        styling=styling,
         size=None if size is None else parse_size(size),
         fps=fps,
         loop=loop,

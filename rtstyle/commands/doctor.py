@@ -41,10 +41,10 @@ def _facts(*, quick: bool) -> dict[str, Any]:
     import platform
     from dataclasses import asdict
 
-    from engines.backends import cache_folder, reports
-    from engines.graphics import graphics_cards
+    from engines.backends import reports
+    from engines.cache import cache_folder
     from engines.library import Library, shipped_folder, user_folder
-    from engines.processor import processor
+    from engines.processors import graphics_cards, processor
     from realtime.video.encoder_check import encoder_reports
     from rtstyle import __version__
     from rtstyle.checkup import camera_reports, folder_report

@@ -10,8 +10,8 @@ import typer
 from rtstyle.commands.options import JsonOption
 
 if TYPE_CHECKING:
-    from engines.nvidia.recipe import SizeRange
-    from engines.nvidia.store import EngineStore, Stored
+    from engines.nvidia.key import SizeRange
+    from engines.nvidia.store import EngineStore, StoredEngine
 
 __all__ = ["app"]
 
@@ -56,7 +56,8 @@ def build(  # noqa: PLR0917 (typer calls it by name)
 
     rtstyle engines build --target rtx-4090 --out engines-for-4090
     """
-    from rtstyle.commands.engines_build import Order, build_all, parse_size
+    from realtime.user_options import parse_size
+    from rtstyle.commands.engines_build import Order, build_all
 
     sizes = [parse_size(text) for text in size.split(",")] if size else []
     if sizes and (smallest or typical or largest):
@@ -91,10 +92,10 @@ def list_engines(as_json: JsonOption = False) -> None:
     if not entries:
         typer.echo(f"no engines in {store.folder} yet: make one with rtstyle engines build")
     for stored in entries:
-        recipe = stored.recipe
+        key = stored.key
         typer.echo(
-            f"{recipe.key[:8]}  {recipe.net} {_sizes(recipe.sizes)} {recipe.precision}  {recipe.runtime} "
-            f"{recipe.version} for {recipe.device or ', '.join(recipe.targets)}  {stored.nbytes / 1e6:.1f} MB, "
+            f"{key.digest[:8]}  {key.net} {_sizes(key.sizes)} {key.precision}  {key.runtime} "
+            f"{key.version} for {key.device or ', '.join(key.targets)}  {stored.nbytes / 1e6:.1f} MB, "
             f"built in {stored.build_s:.1f} s{_problem(stored)}"
         )
     if entries:
@@ -113,7 +114,7 @@ def inspect(
 
     Example: rtstyle engines inspect 3b86613d
     """
-    from engines.nvidia.inspect import layer_lines
+    from engines.nvidia.store import layer_lines
 
     stored = _store(None).by_name(engine)
     stored.read()
@@ -121,15 +122,15 @@ def inspect(
     if as_json:
         _print_json({**stored.summary(), **({"layers": lines} if layers else {})})
         return
-    recipe = stored.recipe
+    key = stored.key
     checked = ", ".join(f"{gpu}: {db} dB against the CPU" for gpu, db in stored.checked.items())
     for label, value in (
         ("engine", stored.path),
-        ("net", f"{recipe.net}, file {recipe.net_digest[:12]}"),
-        ("sizes", _sizes(recipe.sizes)),
-        ("types", f"{recipe.precision}, norms and picture conversion in f32" if recipe.precision == "f16" else "f32"),
-        ("runtime", f"{recipe.runtime} {recipe.version}, platform {recipe.platform}"),
-        ("GPU", recipe.device or ", ".join(recipe.targets)),
+        ("net", f"{key.net}, file {key.net_digest[:12]}"),
+        ("sizes", _sizes(key.sizes)),
+        ("types", f"{key.precision}, norms and picture conversion in f32" if key.precision == "f16" else "f32"),
+        ("runtime", f"{key.runtime} {key.version}, platform {key.platform}"),
+        ("GPU", key.device or ", ".join(key.targets)),
         ("size", f"{stored.nbytes / 1e6:.1f} MB, SHA-256 {stored.sha256[:12]}"),
         ("built", f"{stored.built} in {stored.build_s} s"),
         ("checked", checked or "not yet on a GPU: it will be at its first use"),
@@ -152,9 +153,8 @@ def clean(
 
     Example: rtstyle engines clean
     """
-    from engines.backends import cache_folder
-    from engines.net_times import times_path
-    from engines.nvidia.inspect import problem_of
+    from engines.cache import cache_folder, times_path
+    from engines.nvidia.store import problem_of
 
     store = _store(None)
     if everything:
@@ -171,16 +171,16 @@ def clean(
 
 
 def _store(folder: Path | None) -> EngineStore:
-    from engines.backends import cache_folder
-    from engines.nvidia.open import STORE_FOLDER
+    from engines.cache import cache_folder
     from engines.nvidia.store import EngineStore
+    from engines.nvidia.tensorrt_engine import STORE_FOLDER
 
     return EngineStore(folder or cache_folder() / STORE_FOLDER)
 
 
 def _compiled_for_cpu() -> list[Path]:
-    """What the other backends keep (engines.compiled)."""
-    from engines.backends import cache_folder
+    """What the other backends keep (engines.cache)."""
+    from engines.cache import cache_folder
 
     return sorted(cache_folder().glob("*.compiled"))
 
@@ -189,8 +189,8 @@ def _sizes(sizes: SizeRange) -> str:
     return str(sizes).replace("..", " to ", 1).replace("..", " to ")
 
 
-def _problem(stored: Stored) -> str:
-    from engines.nvidia.inspect import problem_of
+def _problem(stored: StoredEngine) -> str:
+    from engines.nvidia.store import problem_of
 
     problem = problem_of(stored)
     return f"  cannot be used: {problem}" if problem else ""

@@ -12,13 +12,12 @@ import typer
 from engines.errors import BackendError, BadInputError, MissingPackageError
 from engines.library import DEFAULT_NET, Library
 from engines.net_file import NetFile
+from engines.nvidia.build import Report
 from engines.nvidia.driver import Gpu, find_gpu
-from engines.nvidia.open import make_engine
-from engines.nvidia.progress import Report
-from engines.nvidia.recipe import Recipe, SizeRange, make_recipe
+from engines.nvidia.key import THIS, EngineKey, SizeRange, make_key, parse_targets
 from engines.nvidia.runtimes import RUNTIMES, RuntimeFacts, installed_version, runtime_facts
-from engines.nvidia.store import EngineStore, Stored
-from engines.nvidia.targets import THIS, parse_targets
+from engines.nvidia.store import EngineStore, StoredEngine
+from engines.nvidia.tensorrt_engine import make_engine
 
 __all__ = ["Order", "build_all", "parse_size"]
 
@@ -41,7 +40,7 @@ class Order:
     force: bool = False
 
 
-def build_all(order: Order, store: EngineStore, *, quiet: bool = False) -> list[Stored]:
+def build_all(order: Order, store: EngineStore, *, quiet: bool = False) -> list[StoredEngine]:
     """Build what is not there yet; says on stderr what is done, unless `quiet`. Raises RtStyleError."""
     library = Library()
     names = list(library.nets()) if order.nets == ("all",) else order.nets or (DEFAULT_NET,)
@@ -51,25 +50,25 @@ def build_all(order: Order, store: EngineStore, *, quiet: bool = False) -> list[
     if gpu is not None:
         targets = (gpu.target,)
     facts = _choose_runtime(order.runtime, targets, gpu)
-    recipes = [
+    keys = [
         (
             net,
-            make_recipe(
-                net, sizes, precision=order.precision, runtime=facts, version=version, targets=targets, gpu=gpu
-            ),
+            make_key(net, sizes, precision=order.precision, runtime=facts, version=version, targets=targets, gpu=gpu),
         )
         for version in [installed_version(facts.name)]
         for net in nets
         for sizes in _ranges(order, net)
     ]
-    return [_build_one(net, recipe, store, gpu, force=order.force, quiet=quiet) for net, recipe in recipes]
+    return [_build_one(net, key, store, gpu, force=order.force, quiet=quiet) for net, key in keys]
 
 
 def _gpu_at_hand() -> Gpu:
     try:
         return find_gpu()
     except BackendError as error:
-        raise BackendError(f"{error}; to build for a GPU that is not here, name it: --target rtx-4090") from error
+        raise BackendError(
+            f"{error}; to build for a GPU that is not here, name it", hint="`target` rtx-4090"
+        ) from error
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -120,10 +119,10 @@ def _choose_runtime(name: str, targets: tuple[str, ...], gpu: Gpu | None) -> Run
 
 
 def _build_one(
-    net: NetFile, recipe: Recipe, store: EngineStore, gpu: Gpu | None, *, force: bool, quiet: bool
-) -> Stored:
-    what = f"net {recipe.net}, {recipe.sizes}, {recipe.precision}, {recipe.runtime} for {', '.join(recipe.targets)}"
-    there = next((stored for stored in store.entries() if stored.recipe == recipe), None)
+    net: NetFile, key: EngineKey, store: EngineStore, gpu: Gpu | None, *, force: bool, quiet: bool
+) -> StoredEngine:
+    what = f"net {key.net}, {key.sizes}, {key.precision}, {key.runtime} for {', '.join(key.targets)}"
+    there = next((stored for stored in store.entries() if stored.key == key), None)
     if there is not None and not force:
         try:
             there.read()
@@ -131,10 +130,10 @@ def _build_one(
             typer.echo(f"rtstyle: {error}: it is built anew", err=True)
         else:
             if not quiet:
-                typer.echo(f"{what}: there already, {there.recipe.key[:8]}", err=True)
+                typer.echo(f"{what}: there already, {there.key.digest[:8]}", err=True)
             return there
     with _progress(what, quiet) as report:
-        stored, _ = make_engine(net, recipe, store, gpu, report)
+        stored, _ = make_engine(net, key, store, gpu, report)
     if not quiet:
         typer.echo(f"{what}: {stored.nbytes / 1e6:.1f} MB in {stored.build_s:.1f} s, {stored.path}", err=True)
     return stored

@@ -8,18 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from rtstyle.commands.options import (
-    BackendOption,
-    JsonOption,
-    KeepColorsOption,
-    NetOption,
-    SrModeOption,
-    SrOption,
-    StrengthOption,
-    StyleOption,
-)
+from realtime.user_options import StyleOptions
+from rtstyle.commands.options import BackendOption, JsonOption, spoken, takes_style_options
 
 if TYPE_CHECKING:
+    from engines.errors import RtStyleError
     from realtime.pictures.batch import BatchOptions, BatchSummary, Painted
     from realtime.pictures.chain import PictureChain
     from realtime.pictures.plan import Task
@@ -30,6 +23,7 @@ _INTERRUPTED = 130
 _FAILED = 2
 
 
+@takes_style_options
 def image(
     *,
     paths: Annotated[
@@ -39,12 +33,7 @@ def image(
             help="Pictures or folders, and where they go: a file for one, a folder for many; - is stdin or stdout.",
         ),
     ],
-    style: StyleOption = None,
-    net: NetOption = None,
-    strength: StrengthOption = 1.0,
-    keep_colors: KeepColorsOption = False,
-    sr: SrOption = None,
-    sr_mode: SrModeOption = None,
+    styling: StyleOptions,
     size: Annotated[
         Optional[str],  # noqa: UP045 (typer reads it at run time)
         typer.Option("--size", help="Scale pictures first to fit into WIDTHxHEIGHT, or a square of one number."),
@@ -82,7 +71,7 @@ def image(
     from realtime.pictures.photo import parse_box
     from realtime.pictures.plan import plan
     from realtime.pictures.writing import check_quality, parse_format
-    from realtime.recipe import recipe
+    from realtime.pipeline import resolve
 
     *inputs, out = paths
     chosen = None if file_format is None else parse_format(file_format)
@@ -90,7 +79,7 @@ def image(
     _check_ends(inputs, out, as_json=as_json)
     options = BatchOptions(box=None if size is None else parse_box(size), quality=quality, overwrite=force)
     tasks = plan(inputs, out, recursive=recursive, file_format=chosen)
-    found = recipe(style, net=net, strength=strength, keep_colors=keep_colors, sr=sr, sr_mode=sr_mode)
+    found = resolve(styling)
     with _steps() as progress:
         painter = PictureChain(found, backend=backend, tile=tile, notice=_say, progress=progress)
         _run(tasks, painter, options, as_json=as_json)
@@ -126,7 +115,9 @@ def _run(tasks: list[Task], painter: PictureChain, options: BatchOptions, *, as_
     alone = len(tasks) == 1
     try:
         with painter:
-            summary = paint_batch(tasks, painter, options, notice=_say, failed=_ignore if alone else _say, done=done)
+            summary = paint_batch(
+                tasks, painter, options, notice=_say, failed=_ignore if alone else _say_error, done=done
+            )
             facts = _facts(summary, painter)
     except KeyboardInterrupt:
         _say("interrupted: what was painted so far is complete")
@@ -147,7 +138,7 @@ def _run(tasks: list[Task], painter: PictureChain, options: BatchOptions, *, as_
 def _facts(summary: BatchSummary, painter: PictureChain) -> dict[str, Any]:
     import dataclasses
 
-    from realtime.recipe import joined
+    from realtime.pipeline import joined
 
     specs = painter.specs
     return {
@@ -158,7 +149,7 @@ def _facts(summary: BatchSummary, painter: PictureChain) -> dict[str, Any]:
         "backend": joined(specs, "backend") or None,
         "precision": joined(specs, "precision") or None,
         "pictures": [dataclasses.asdict(painted) for painted in summary.painted],
-        "failures": [{"source": failure.source, "error": str(failure.error)} for failure in summary.failed],
+        "failures": [{"source": failure.source, "error": spoken(failure.error)} for failure in summary.failed],
     }
 
 
@@ -166,7 +157,11 @@ def _say(text: str) -> None:
     typer.echo(f"rtstyle: {text}", err=True)
 
 
-def _ignore(text: str) -> None:
+def _say_error(error: RtStyleError) -> None:
+    _say(spoken(error))
+
+
+def _ignore(error: RtStyleError) -> None:
     """A single picture's failure is said when the command ends."""
 
 

@@ -1,52 +1,89 @@
-"""Options that several commands share."""
+"""Options that several commands share.
+
+>>> @takes_style_options
+... def cam(*, styling: StyleOptions, mirror: bool = False) -> None: ...  # has --style, --net and so on
+"""
 
 from __future__ import annotations
 
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import fields
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional, get_type_hints
 
 import typer
+
+from engines.errors import RtStyleError
+from realtime.user_options import StyleOptions
+
+# ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
 
 __all__ = [
     "BackendOption",
     "JsonOption",
-    "KeepColorsOption",
     "NetOption",
     "PrecisionOption",
-    "SrModeOption",
     "SrOption",
-    "StrengthOption",
     "StyleOption",
     "several",
+    "spoken",
+    "takes_style_options",
 ]
 
-StyleOption = Annotated[
-    Optional[str],  # noqa: UP045 (typer reads it at run time)
-    typer.Option("--style", help="A style, or a blend: udnie, udnie:0.6,wave:0.4, or a style file. Default: udnie."),
-]
-NetOption = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(
-        "--net", help="The net that paints: auto (the default), a name from `rtstyle styles list`, or a net file."
-    ),
-]
-StrengthOption = Annotated[float, typer.Option("--strength", help="0 leaves the frame as it is, 1 paints it fully.")]
-KeepColorsOption = Annotated[
-    bool, typer.Option("--keep-colors", help="Take only the brightness from the painting, the colours from the frame.")
-]
-SrOption = Annotated[
-    Optional[int],  # noqa: UP045
-    typer.Option("--sr", help="Enlarge 2, 3 or 4 times: alone without --style, or what was painted."),
-]
-SrModeOption = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--sr-mode", help="fidelity: nearest to the pixels; perceptual (the default): sharp and clean."),
-]
+
+_FLAGS = {"overwrite": "--force", "file_format": "--format"}
+"""Flags that are not called like what they set."""
+
+
+def _style_option(name: str) -> Any:
+    """The field of StyleOptions as an option: `keep_colors` is --keep-colors."""
+    field = StyleOptions.__dataclass_fields__[name]
+    return typer.Option(f"--{name.replace('_', '-')}", help=field.metadata["help"])
+
+
+def takes_style_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each field of StyleOptions where its parameter `styling: StyleOptions` stands.
+
+    typer finds out what a command takes from its signature, so the command gets one that names them all.
+    """
+    hints, style_hints = get_type_hints(command, include_extras=True), get_type_hints(StyleOptions)
+    names = [field.name for field in fields(StyleOptions)]
+    parameters = []
+    for parameter in inspect.signature(command).parameters.values():
+        if parameter.name != "styling":
+            parameters.append(parameter.replace(annotation=hints[parameter.name]))
+            continue
+        parameters += [
+            inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=field.default,
+                annotation=Annotated[style_hints[field.name], _style_option(field.name)],
+            )
+            for field in fields(StyleOptions)
+        ]
+
+    @wraps(command)
+    def with_style_options(**given: Any) -> None:
+        styling = StyleOptions(**{name: given.pop(name) for name in names})
+        command(styling=styling, **given)
+
+    with_style_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    with_style_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return with_style_options
+
+
+StyleOption = Annotated[Optional[str], _style_option("style")]
+NetOption = Annotated[Optional[str], _style_option("net")]
+SrOption = Annotated[Optional[int], _style_option("sr")]
 BackendOption = Annotated[
     str, typer.Option("--backend", help="auto, or a backend from `rtstyle doctor`; a named one is used or is an error.")
 ]
 PrecisionOption = Annotated[
-    Optional[str],  # noqa: UP045
+    Optional[str],
     typer.Option("--precision", help="f32, bf16, f16 or int8: what the net computes in. Default: the backend's."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines on stdout.")]
@@ -58,3 +95,9 @@ def several(values: list[str] | None) -> list[str]:
     for value in values or []:
         found += [value] if Path(value).is_file() else [part.strip() for part in value.split(",") if part.strip()]
     return list(dict.fromkeys(found))
+
+
+def spoken(error: RtStyleError) -> str:
+    """The message and the hint of an error in one line, the options in them as flags."""
+    text = f"{error}: {error.hint}" if error.hint else str(error)
+    return re.sub(r"`([a-z_]+)`", lambda found: _FLAGS.get(found[1], f"--{found[1].replace('_', '-')}"), text)

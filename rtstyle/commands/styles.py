@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from rtstyle.commands.options import BackendOption, JsonOption, NetOption
+from rtstyle.commands.options import BackendOption, JsonOption, NetOption, spoken
 
 # ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
 
@@ -41,7 +41,7 @@ def list_styles(net: NetOption = None, as_json: JsonOption = False) -> None:
         except RtStyleError as error:
             if net is not None:
                 raise
-            typer.echo(f"rtstyle: net {name} is left out: {error}", err=True)
+            typer.echo(f"rtstyle: net {name} is left out: {spoken(error)}", err=True)
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
@@ -153,4 +153,4 @@ def _check_free(path: Path, force: bool) -> None:
     from engines.errors import OutputError
 
     if path.exists() and not force:
-        raise OutputError(f"{path}: exists already: use --force to overwrite it")
+        raise OutputError(f"{path}: exists already", hint="use `overwrite` to overwrite it")

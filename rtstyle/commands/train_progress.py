@@ -8,46 +8,66 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from train.run import Progress, Run
+    from train.config import RunConfig
+    from train.distributed import DistributedContext
+    from train.trainer import Progress, Trainer
 
-__all__ = ["finish", "interruptible", "progress_shown", "tell"]
+__all__ = ["finish", "joined", "tell"]
 
 _LINE_EVERY_S = 10.0
+_UNITS = {"psnr": " dB"}
+"""Of what tasks measure on the way."""
 
 
-def finish(run: Run) -> None:
+@contextlib.contextmanager
+def joined(folder: Path, config: RunConfig, *, restart: bool) -> Iterator[DistributedContext]:
+    """Join the processes that train. `restart` clears `folder`; what it holds otherwise has to fit `config`."""
+    from train.checkpoint import check_options, forget
+    from train.distributed import distributed_context
+
+    with distributed_context() as context:
+        if restart and context.leads:
+            forget(folder)
+        context.wait()
+        check_options(folder, config)
+        yield context
+
+
+def finish(trainer: Trainer[Any]) -> None:
     """Take a run to its last step, with progress on stderr. Ctrl-C writes a checkpoint and exits with 130."""
-    if run.team.leads and run.step:
-        typer.echo(f"rtstyle: resumes {run.folder} at step {run.step} of {run.config.steps}", err=True)
+    if trainer.context.leads and trainer.step:
+        typer.echo(f"rtstyle: resumes {trainer.folder} at step {trainer.step} of {trainer.config.steps}", err=True)
     with contextlib.ExitStack() as stack:
         # Processes that stopped at different steps would wait for each other: torchrun ends them, the checkpoint stays.
-        stopped = stack.enter_context(interruptible()) if run.team.size == 1 else lambda: False
-        report = stack.enter_context(progress_shown())
-        finished = run.go(report, stopped)
+        stopped = stack.enter_context(_interruptible()) if trainer.context.size == 1 else lambda: False
+        report = stack.enter_context(_progress_shown())
+        finished = trainer.run(report, stopped)
     if not finished:
-        typer.echo(f"rtstyle: stopped at step {run.step}; the same command goes on from there", err=True)
+        typer.echo(f"rtstyle: stopped at step {trainer.step}; the same command goes on from there", err=True)
         raise typer.Exit(130)
 
 
-def tell(run: Run, facts: dict[str, object], text: str, *, as_json: bool) -> None:
+def tell(trainer: Trainer[Any], facts: dict[str, object], text: str, *, as_json: bool) -> None:
     """What came of a run, on stdout: for people, or as one JSON object."""
+    pictures, broken = len(trainer.task.pictures), len(trainer.task.broken)
     if as_json:
-        facts |= {"run": str(run.folder), "steps": run.step, "photos": len(run.photos), "broken": len(run.broken)}
+        facts |= {"run": str(trainer.folder), "steps": trainer.step, "photos": pictures, "broken": broken}
         typer.echo(json.dumps(facts))
         return
-    if run.broken:
-        text += f"\n{len(run.broken)} of {len(run.photos)} photos could not be read and were skipped"
+    if broken:
+        text += f"\n{broken} of {pictures} photos could not be read and were skipped"
     typer.echo(text)
 
 
 @contextlib.contextmanager
-def progress_shown() -> Iterator[Callable[[Progress], None]]:
+def _progress_shown() -> Iterator[Callable[[Progress], None]]:
     """Gives the function to report to."""
     if not sys.stderr.isatty():
         yield _Lines()
@@ -65,7 +85,7 @@ def progress_shown() -> Iterator[Callable[[Progress], None]]:
 
 
 @contextlib.contextmanager
-def interruptible() -> Iterator[Callable[[], bool]]:
+def _interruptible() -> Iterator[Callable[[], bool]]:
     """Gives a function that says whether Ctrl-C or SIGTERM came; a second one ends the program as ever."""
     came: list[int] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -97,9 +117,14 @@ class _Lines:
 
 
 def _described(progress: Progress) -> str:
-    losses = "  ".join(f"{name} {value:,.0f}" for name, value in progress.losses.items())
+    terms = "  ".join(f"{name} {_rounded(value)}" for name, value in progress.losses.items() if value)
+    figures = "".join(f"  {name} {value:.2f}{_UNITS.get(name, '')}" for name, value in progress.figures.items())
     skipped = f"  {progress.broken} broken photos skipped" if progress.broken else ""
-    return f"{losses}  {_spoken(progress.seconds_left)} left{skipped}"
+    return f"{terms}{figures}  {_spoken(progress.seconds_left)} left{skipped}"
+
+
+def _rounded(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.4f}"
 
 
 def _spoken(seconds: float) -> str:

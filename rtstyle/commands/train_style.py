@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
 from rtstyle.commands import train_options as opt
 from rtstyle.commands.options import JsonOption
-from rtstyle.commands.train_progress import finish, tell
+from rtstyle.commands.train_progress import finish, joined, tell
+from train.config import StyleConfig
 
 # ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
 
@@ -18,14 +19,14 @@ __all__ = ["style"]
 _USUAL_MINUTES = 8.0
 
 
+@opt.takes_options(StyleConfig)
 def style(
     *,
     painting: Annotated[Path, typer.Argument(metavar="PAINTING", help="A picture file.")],
     name: Annotated[
         Optional[str], typer.Option("--name", help="What to type after --style. Default: the file's.")
     ] = None,
-    content: opt.ContentOption = None,
-    net: Annotated[Optional[str], typer.Option("--net", help="Net that the style is for. Default: fast.")] = None,
+    asked: dict[str, Any],
     minutes: Annotated[
         Optional[float],
         typer.Option("--minutes", help="Take no more steps than fit in so many. Default: 8, without --steps."),
@@ -40,21 +41,6 @@ def style(
     licence: Annotated[str, typer.Option("--licence")] = "",
     config: opt.ConfigOption = None,
     restart: opt.RestartOption = False,
-    loss_network: opt.LossNetworkOption = None,
-    steps: opt.StepsOption = None,
-    batch: opt.BatchOption = None,
-    size: opt.SizeOption = None,
-    painting_size: opt.PaintingSizeOption = None,
-    learning_rate: opt.LearningRateOption = None,
-    content_weight: opt.ContentWeightOption = None,
-    style_weight: opt.StyleWeightOption = None,
-    variation_weight: opt.VariationWeightOption = None,
-    stability_weight: opt.StabilityWeightOption = None,
-    held_out: opt.HeldOutOption = None,
-    seed: opt.SeedOption = None,
-    precision: opt.PrecisionOption = None,
-    log_every: opt.LogEveryOption = None,
-    sample_every: opt.SampleEveryOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Fit one more style for a net that is there, in minutes: the net stays as it is, a style file comes out.
@@ -63,43 +49,37 @@ def style(
 
     Example: rtstyle train style my-painting.jpg --content photos
     """
-    options = dict(locals())
-    opt.check_content(content)
-    from engines.backends import cache_folder
+    opt.check_content(asked)
+    from engines.cache import cache_folder
     from engines.errors import BadInputError
     from engines.library import DEFAULT_NET, Library
-    from train.config import StyleConfig
     from train.credits import Credit, style_name
 
     library = Library()
+    net = asked.get("net")
     file = library.net(net or DEFAULT_NET)
-    options["name"] = called = style_name(name or painting.stem)
+    called = style_name(name or painting.stem)
     if not force and called in library.styles_of(file):
         raise BadInputError(f"net {file.spec.name} has a style {called} already: take another --name, or --force")
     folder = out or cache_folder() / "train" / f"{file.spec.name}-{called}"
     path = library.folder_for_styles(file) / f"{called}.safetensors"
-    chosen = opt.config_from_options(StyleConfig, options, file=config, folder=None if restart else folder)
+    asked["name"] = called
+    chosen = opt.config_from_options(StyleConfig, asked, file=config, folder=None if restart else folder)
     opt.need_packages()
-    from train.processes import team
-    from train.run_folder import check_options, forget
-    from train.style import limit_minutes, style_run, write_fitted_style
+    from train.style import limit_minutes, style_trainer, write_fitted_style
 
-    with team() as here:
-        if restart and here.leads:
-            forget(folder)
-        here.wait()
-        check_options(folder, chosen)
+    with joined(folder, chosen, restart=restart) as context:
         known = [library.style(other, file) for other in library.styles_of(file) if other != called]
-        run = style_run(folder, chosen, here, file, known)
-        if run.step == 0 and (minutes is not None or (steps is None and config is None)):
-            limit_minutes(run, minutes if minutes is not None else _USUAL_MINUTES)
-        finish(run)
-        if not here.leads:
+        trainer = style_trainer(folder, chosen, context, file, known)
+        if trainer.step == 0 and (minutes is not None or ("steps" not in asked and config is None)):
+            limit_minutes(trainer, minutes if minutes is not None else _USUAL_MINUTES)
+        finish(trainer)
+        if not context.leads:
             return
         credit = Credit(name=called, title=title, artist=artist, year=year, licence=licence)
-        write_fitted_style(run, file, credit, path)
+        write_fitted_style(trainer.task, file, credit, path)
     tell(
-        run,
+        trainer,
         {"style": called, "net": file.spec.name, "file": str(path)},
         f"wrote {path}\ntry it: rtstyle image PHOTO OUT {f'--net {net} ' if net else ''}--style {called}",
         as_json=as_json,

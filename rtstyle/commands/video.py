@@ -8,17 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from rtstyle.commands.options import (
-    BackendOption,
-    JsonOption,
-    KeepColorsOption,
-    NetOption,
-    PrecisionOption,
-    SrModeOption,
-    SrOption,
-    StrengthOption,
-    StyleOption,
-)
+from realtime.user_options import StyleOptions, parse_size
+from rtstyle.commands.options import BackendOption, JsonOption, PrecisionOption, takes_style_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,16 +23,12 @@ __all__ = ["video"]
 _INTERRUPTED = 130
 
 
+@takes_style_options
 def video(
     *,
     source: Annotated[str, typer.Argument(metavar="IN", help="The video file.")],
     target: Annotated[str, typer.Argument(metavar="OUT", help="The result: .mp4, .m4v, .mov, .mkv or .webm.")],
-    style: StyleOption = None,
-    net: NetOption = None,
-    strength: StrengthOption = 1.0,
-    keep_colors: KeepColorsOption = False,
-    sr: SrOption = None,
-    sr_mode: SrModeOption = None,
+    styling: StyleOptions,
     start: Annotated[Optional[str], typer.Option("--start", help="Begin here: seconds or h:m:s.")] = None,  # noqa: UP045
     end: Annotated[Optional[str], typer.Option("--end", help="End before this time: seconds or h:m:s.")] = None,  # noqa: UP045
     size: Annotated[Optional[str], typer.Option("--size", help="WIDTHxHEIGHT to scale the frames to first.")] = None,  # noqa: UP045
@@ -73,20 +60,17 @@ def video(
     """
     from pathlib import Path
 
-    from engines.backends import cache_folder
+    from engines.cache import cache_folder
     from engines.contract import EngineOptions
     from engines.errors import SourceError
-    from realtime.recipe import recipe
+    from realtime.pipeline import resolve
     from realtime.video.job import stylize_video_file
-    from realtime.video.options import VideoJob, parse_size, parse_time
+    from realtime.video.options import VideoJob, parse_time
 
-    found = recipe(style, net=net, strength=strength, keep_colors=keep_colors, sr=sr, sr_mode=sr_mode)
     job = VideoJob(
         source=Path(source),
         target=Path(target),
-        net=found.net,
-        treatment=found.treatment,
-        upscaler=found.upscaler,
+        pipeline=resolve(styling),
         start_s=None if start is None else parse_time(start),
         end_s=None if end is None else parse_time(end),
         size=None if size is None else parse_size(size),

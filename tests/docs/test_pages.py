@@ -15,7 +15,17 @@ from tests.docs.pages import PAGES, ROOT, examples
 
 _README = ROOT / "README.md"
 _MAP = ROOT / "docs" / "architecture.md"
-_MAPPED = ("benchmarks", "engines", "engines/nvidia", "train", "train/sr")
+_MAPPED = (
+    "benchmarks",
+    "engines",
+    "engines/nvidia",
+    "realtime",
+    "realtime/live",
+    "realtime/pictures",
+    "realtime/video",
+    "train",
+    "train/sr",
+)
 """Folders whose files the map lists one by one."""
 _TEST_COMMAND = 'python3 -m venv .venv && .venv/bin/pip install ".[dev,train]" && .venv/bin/python -m pytest'
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")

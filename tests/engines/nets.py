@@ -10,8 +10,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from engines.library import Style, write_style
 from engines.net_file import NetFile, NetSpec, net_from_model, read_net, write_net
-from engines.style_file import Style, write_style
 
 __all__ = [
     "add_net",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engines.backends import open_engine, reports
 from engines.contract import PRECISIONS, EngineOptions
-from engines.look import look
+from engines.styles import resolve_style
 from tests.engines.contract import CANDIDATES, Open, flat, picture
 from tests.engines.nets import identity_net, shift_net, tint_net, vector
 
@@ -42,11 +42,11 @@ def test_any_size_and_multiple_gives_the_frame_back(width: int, height: int, mul
 
 @pytest.mark.parametrize("size", [(16, 16), (75, 50)], ids=str)
 def test_the_shipped_net_paints_a_picture_of_the_frames_size(open_one: Open, size: tuple[int, int]) -> None:
-    udnie = look("udnie")
+    udnie = resolve_style("udnie")
     frame = picture(size)
     with open_one(udnie.net, size) as engine:
         engine.submit(frame, udnie.vector)
-        engine.submit(frame, look("wave", net=udnie.net.spec.name).vector)
+        engine.submit(frame, resolve_style("wave", net=udnie.net.spec.name).vector)
         first, second = engine.collect(), engine.collect()
     assert first.shape == second.shape == frame.shape
     assert first.dtype == np.uint8
@@ -144,7 +144,7 @@ def test_a_frame_may_be_a_view_with_any_strides(open_one: Open) -> None:
 
 
 def test_the_same_frame_and_style_give_the_samepicture(open_one: Open) -> None:
-    udnie = look("udnie")
+    udnie = resolve_style("udnie")
     frame = picture((96, 64))
     with open_one(udnie.net, (96, 64)) as engine:
         engine.submit(frame, udnie.vector)

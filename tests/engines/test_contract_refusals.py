@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engines.errors import BackendError, BadInputError
-from engines.look import look
+from engines.styles import resolve_style
 from tests.engines.contract import Open, flat, picture
 from tests.engines.nets import identity_net, tint_net, vector
 
@@ -97,7 +97,7 @@ def test_close_twice_is_harmless(open_one: Open) -> None:
 
 
 def test_close_waits_for_frames_in_flight(open_one: Open) -> None:
-    udnie = look("udnie")
+    udnie = resolve_style("udnie")
     engine = open_one(udnie.net, (320, 240), depth=3)
     for _ in range(3):
         engine.submit(picture((320, 240)), udnie.vector)

@@ -25,3 +25,10 @@ def test_a_message_keeps_its_words() -> None:
 def test_a_missing_package_says_how_to_install_it() -> None:
     error = errors.MissingPackageError("training", "torch", extra="train")
     assert str(error) == 'training needs the package torch: pip install "rtstyle[train]"'
+
+
+def test_the_hint_is_apart_from_the_message_and_prints_as_well() -> None:
+    error = errors.OutputError("out.mp4: exists already", hint="use `overwrite`\nto overwrite it")
+    assert str(error) == "out.mp4: exists already"
+    assert error.hint == "use `overwrite`\\nto overwrite it"
+    assert errors.OutputError("out.mp4: exists already").hint == ""

@@ -13,11 +13,10 @@ from engines import fp16
 from engines.backends import open_engine
 from engines.contract import EngineOptions, Picture
 from engines.errors import BackendError, NetFileError
-from engines.fp16 import check_typing, half_from_net, typed_from_net
-from engines.fp16_islands import STATISTICS, find_islands
+from engines.fp16 import STATISTICS, check_typing, find_islands, half_from_net, typed_from_net
 from engines.library import Library
 from engines.net_file import NetFile, NetSpec, net_from_model
-from engines.nvidia.agreement import LOWEST_DB, check_graph, trial_pictures, trial_style
+from engines.parity import LOWEST_DB, check_graph, trial_pictures, trial_style
 from tests.conftest import shared
 from tests.engines.fp16_emulation import emulate, norms_taken_apart
 from tests.engines.nvidia.nets import NETS, net_called

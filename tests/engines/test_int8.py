@@ -10,14 +10,14 @@ import pytest
 from onnx import helper, numpy_helper
 
 from engines.backends import open_engine
+from engines.calibration import best_scale, with_int8_scales
 from engines.contract import EngineOptions, Picture
 from engines.errors import BackendError, NetFileError
 from engines.int8 import int8_from_net, quantized_inputs
-from engines.int8_scales import best_scale, with_int8_scales
 from engines.library import Library, shipped_folder
-from engines.look import look
 from engines.net_file import NetFile, net_from_model, read_net, write_net
-from engines.processor import processor
+from engines.processors import processor
+from engines.styles import resolve_style
 from tests.engines.nets import slow_net, tint_net, vector
 
 RNG = np.random.default_rng(0)
@@ -148,7 +148,7 @@ def test_shipped_nets_paint_the_same_in_8_bits(name: str) -> None:
     net = library.net(name)
     assert net.spec.int8_scales
     size, frame = (320, 240), np.asarray(cv2.resize(FRAME, (320, 240), interpolation=cv2.INTER_CUBIC), np.uint8)
-    style = look("udnie", net=name, library=library).vector if net.spec.style_length else None
+    style = resolve_style("udnie", net=name, library=library).vector if net.spec.style_length else None
     pictures = []
     for precision in ("f32", "int8"):
         with open_engine(net, size, backend="openvino", options=EngineOptions(precision=precision)) as engine:

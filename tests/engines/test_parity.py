@@ -11,7 +11,7 @@ import pytest
 from engines.backends import open_engine, reports
 from engines.contract import EngineOptions, Picture
 from engines.library import DEFAULT_NET, Library, shipped_folder
-from engines.look import look
+from engines.styles import resolve_style
 from tests.conftest import shared
 
 SIZE = (320, 240)
@@ -34,7 +34,7 @@ def _paintings(photos: list[Picture], backend: str, precision: str) -> Iterator[
         for number, photo in enumerate(photos):
             for style in range(3):
                 name = styles[(3 * number + style) % len(styles)]
-                engine.submit(photo, look(name, net=DEFAULT_NET, library=library).vector)
+                engine.submit(photo, resolve_style(name, net=DEFAULT_NET, library=library).vector)
                 yield engine.collect()
 
 

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save
 
 from engines.errors import OutputError, StyleFileError
-from engines.library import Library, shipped_folder
-from engines.style_file import Style, check_belongs, read_style, write_style
+from engines.library import Library, Style, check_belongs, read_style, shipped_folder, write_style
 from tests.engines.nets import tint_net, vector
 
 STYLE = Style(

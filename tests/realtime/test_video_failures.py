@@ -13,6 +13,7 @@ import av
 import pytest
 
 from engines.errors import BackendError, BadInputError, OutputError, RtStyleError, SourceError
+from rtstyle.commands.options import spoken
 from tests.conftest import shared
 from tests.realtime.video_clips import Clip, number_frame, number_of, pictures, run, scene, timestamps, tone, write_clip
 
@@ -25,9 +26,10 @@ def _refused(kind: type[RtStyleError], text: str, source: Path, target: Path, **
     """The job is refused in one line with `text` in it, and leaves no file behind."""
     folder = target.parent
     before = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else None
-    with pytest.raises(kind, match=re.escape(text)) as caught:
+    with pytest.raises(kind) as caught:
         run(source, target, **options)
-    assert "\n" not in str(caught.value)
+    assert text in spoken(caught.value)
+    assert "\n" not in spoken(caught.value)
     if before is not None:
         assert sorted(p.name for p in folder.iterdir()) == before
 
@@ -133,7 +135,7 @@ def test_a_hardware_encoder_works_or_says_what_it_needs(tmp_path: Path, codec: s
     try:
         run(source, tmp_path / "out.mp4", codec=codec)
     except OutputError as error:
-        failure = str(error)
+        failure = spoken(error)
     if failure:
         assert re.search(r"it needs .*: try --codec h264$", failure)
         assert sorted(p.name for p in tmp_path.iterdir()) == ["in.mp4"]

@@ -12,7 +12,7 @@ import pytest
 
 from engines.contract import Picture
 from engines.errors import BadInputError
-from realtime.painter import Treatment
+from realtime.pipeline import StyleParams
 from tests.realtime.video_clips import Clip, doubling_net, pictures, psnr, run, scene, set_display_matrix, write_clip
 
 _TURNS: list[tuple[tuple[int, int, int, int], Callable[[Picture], Picture]]] = [
@@ -112,7 +112,7 @@ def test_an_upscaler_gives_its_larger_size(tmp_path: Path) -> None:
 def test_strength_is_not_for_upscalers(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", Clip(pictures=[scene(0)]))
     with pytest.raises(BadInputError, match="not for those that enlarge"):
-        run(source, tmp_path / "out.mp4", net=doubling_net(), treatment=Treatment(strength=0.5))
+        run(source, tmp_path / "out.mp4", net=doubling_net(), params=StyleParams(strength=0.5))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.mp4"]
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from engines.errors import BadInputError
-from realtime.painter import Treatment
+from realtime.pipeline import StyleParams
 from realtime.video.encoders import CODECS, check_size
+from rtstyle.commands.options import spoken
 from tests.engines.nets import identity_net, tint_net, vector
 from tests.realtime.video_clips import (
     Clip,
@@ -31,7 +32,7 @@ from tests.realtime.video_clips import (
 def test_painted_and_enlarged_frames_keep_their_order_and_uneven_times_and_the_sound(tmp_path: Path) -> None:
     clip = Clip(pictures=[number_frame(n) for n in range(9)], pts=[0, 2, 3, 7, 8, 9, 15, 16, 20], beside=tone())
     source, target = write_clip(tmp_path / "in.mp4", clip), tmp_path / "out.mp4"
-    summary = run(source, target, net=tint_net(), treatment=Treatment(vector=vector(9, 9, 9)), upscaler=doubling_net())
+    summary = run(source, target, net=tint_net(), params=StyleParams(vector=vector(9, 9, 9)), upscaler=doubling_net())
     assert summary.size == (128, 96)
     assert timestamps(target) == timestamps(source) == [Fraction(n, 30) for n in clip.pts or []]
     assert packets(target, "audio") == packets(source, "audio")
@@ -42,8 +43,8 @@ def test_painted_and_enlarged_frames_keep_their_order_and_uneven_times_and_the_s
 
 def test_strength_is_mixed_before_the_picture_is_enlarged(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mkv", Clip(pictures=[scene(n) for n in range(3)]))
-    half = Treatment(vector=vector(80, 80, 80), strength=0.5)
-    run(source, tmp_path / "out.mkv", net=tint_net(), treatment=half, upscaler=identity_net(scale=3))
+    half = StyleParams(vector=vector(80, 80, 80), strength=0.5)
+    run(source, tmp_path / "out.mkv", net=tint_net(), params=half, upscaler=identity_net(scale=3))
     before = np.array(pictures(source), float).repeat(3, 1).repeat(3, 2)
     after = np.array(pictures(tmp_path / "out.mkv"), float)
     dark = before.max(axis=-1) < 170  # nothing is clipped there
@@ -71,6 +72,7 @@ def test_the_largest_picture_of_each_codec_is_allowed_and_the_next_is_not(codec:
 def test_a_result_that_no_player_takes_is_refused_before_any_work(tmp_path: Path) -> None:
     clip = Clip(pictures=[np.full((16, 4098, 3), 90, np.uint8)] * 2)
     source = write_clip(tmp_path / "in.mp4", clip)
-    with pytest.raises(BadInputError, match="would have 16392x64: make it smaller with --size or a lower --sr"):
+    with pytest.raises(BadInputError) as caught:
         run(source, tmp_path / "out.mp4", net=identity_net(scale=4), backend="magic")  # not even looked for
+    assert "would have 16392x64: make it smaller with --size or a lower --sr" in spoken(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]

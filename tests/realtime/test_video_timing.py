@@ -10,7 +10,7 @@ import av
 import pytest
 
 from engines.errors import BadInputError, SourceError
-from realtime.video.options import parse_size, parse_time
+from realtime.video.options import parse_time
 from realtime.video.timing import Timeline
 from tests.conftest import shared
 from tests.realtime.video_clips import (
@@ -196,12 +196,6 @@ def test_times_are_read_exactly(text: str, seconds: Fraction) -> None:
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(BadInputError, match="seconds or h:m:s"):
         parse_time(text)
-
-
-@pytest.mark.parametrize("text", ["", "640", "x360", "640x", "640x360x2", "-640x360", "6.5x3"])
-def test_what_is_no_size_is_refused(text: str) -> None:
-    with pytest.raises(BadInputError, match="WIDTHxHEIGHT"):
-        parse_size(text)
 
 
 def test_timestamps_that_go_back_are_put_in_order_and_told() -> None:

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper
 
 from engines.contract import Picture
 from engines.net_file import NetFile, NetSpec, net_from_model
-from realtime.painter import Treatment
+from realtime.pipeline import ResolvedPipeline, StyleParams
 from realtime.video.job import stylize_video_file
 from realtime.video.options import VideoJob, VideoSummary
 
@@ -53,11 +53,12 @@ def _net(nodes: list[Any], weights: list[Any], spec: NetSpec) -> NetFile:
 
 def run(source: Path, target: Path, *, net: NetFile | None = None, **options: Any) -> VideoSummary:
     """The job with the net that does nothing, and with as little loss as the codec allows by default."""
-    options.setdefault("treatment", Treatment())
+    params, upscaler = options.pop("params", StyleParams()), options.pop("upscaler", None)
+    pipeline = ResolvedPipeline(net=net or identity_net(), params=params, upscaler=upscaler)
     if options.get("codec") is None and target.suffix != ".webm":
         options.setdefault("crf", 1)
         options.setdefault("preset", "ultrafast")
-    return stylize_video_file(VideoJob(source=source, target=target, net=net or identity_net(), **options))
+    return stylize_video_file(VideoJob(source=source, target=target, pipeline=pipeline, **options))
 
 
 def scene(index: int, size: tuple[int, int] = (64, 48)) -> Picture:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import psutil
 
-from realtime.painter import Treatment
+from realtime.pipeline import ResolvedPipeline
 from realtime.video.job import stylize_video_file
 from realtime.video.options import VideoJob
 from tests.realtime.video_clips import identity_net
 
 
 def main(source: Path, target: Path) -> None:
-    job = VideoJob(source=source, target=target, net=identity_net(), treatment=Treatment())
+    job = VideoJob(source=source, target=target, pipeline=ResolvedPipeline(net=identity_net()))
     resident: dict[int, int] = {}
 
     def progress(written: int, _expected: int | None, _rate: float) -> None:

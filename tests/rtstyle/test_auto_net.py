@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import rtstyle
-from engines.net_times import times_path
+from engines.cache import times_path
 from tests.engines.nets import add_net, add_style, slow_net, tint_net, vector
 from tests.realtime.live.clips import write_clip
 from tests.rtstyle.command import run

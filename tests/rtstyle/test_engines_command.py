@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from engines.cache import times_path
 from engines.errors import BackendError
-from engines.net_times import times_path
 from engines.nvidia.driver import find_gpu
 
 needs_rtx = pytest.mark.skipif(
@@ -112,7 +112,7 @@ def test_an_empty_cache_says_how_to_fill_it(tmp_path: Path) -> None:
     ("arguments", "text"),
     [
         (("build", "--target", "rtx-4091"), "did you mean rtx-4090"),
-        (("build", "--target", "sm89", "--size", "big"), "expected a size such as 1280x720"),
+        (("build", "--target", "sm89", "--size", "big"), "expected a size as WIDTHxHEIGHT"),
         (("build", "--target", "sm89", "--size", "8x8"), "16x16"),
         (("build", "--target", "sm89", "--net", "fsat"), "did you mean fast"),
         (("build", "--target", "sm89", "--runtime", "tensorrt"), "builds on the GPU that is to run the engine"),

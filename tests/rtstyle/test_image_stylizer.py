@@ -6,7 +6,7 @@ import pytest
 import rtstyle
 from engines.library import user_folder
 from realtime.pictures import paint
-from rtstyle import frames as module
+from rtstyle import stylizer as module
 from tests.engines.nets import add_net
 from tests.engines.tiled_nets import affine_net
 
@@ -22,5 +22,5 @@ def test_a_large_frame_is_painted_in_tiles_as_if_it_were_whole(monkeypatch: pyte
         monkeypatch.setattr(module, "WHOLE_UP_TO", 100 * 100)
         stylizer.close()  # the engine for the whole frame must not be what paints
         tiled = stylizer(frame)
-        assert stylizer._painter is None
+        assert stylizer._pipeline is None
     assert np.abs(whole.astype(np.int16) - tiled).max() <= 1

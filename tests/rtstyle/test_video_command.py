@@ -113,7 +113,7 @@ def _chroma_error(left: Any, right: Any) -> float:
     ("arguments", "text"),
     [
         (["in.mp4", "out.mp4", "--start", "abc"], "a time is seconds or h:m:s"),
-        (["in.mp4", "out.mp4", "--size", "10"], "a size is WIDTHxHEIGHT"),
+        (["in.mp4", "out.mp4", "--size", "10"], "expected a size as WIDTHxHEIGHT"),
         (["in.mp4", "out.mp4", "--style", "udney"], "did you mean udnie?"),
         (["in.mp4", "out.mp4", "--strength", "2"], "strength is 0 to 1"),
         (["in.mp4", "out.mp4", "--codec", "h265"], "no codec is called 'h265'"),
@@ -202,7 +202,7 @@ def test_an_interrupt_before_the_first_frame_leaves_nothing(tmp_path: Path) -> N
     script = (
         "import os, signal, sys\nimport realtime.video.job as job\n"
         "def interrupted(*_, **__):\n    os.kill(os.getpid(), signal.SIGINT)\n    raise AssertionError\n"
-        "job.open_painter = interrupted\nfrom rtstyle.cli import main\nmain()\n"
+        "job.open_pipeline = interrupted\nfrom rtstyle.cli import main\nmain()\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, "video", str(source), str(tmp_path / "out.mp4")],

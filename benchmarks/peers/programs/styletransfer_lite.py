@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from benchmarks.peers.contract import Frame, Job, Program, Sink
+    from benchmarks.peers.runner import Frame, Job, Program, Sink
 
 __all__ = ["open_program"]
 

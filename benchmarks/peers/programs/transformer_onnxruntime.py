@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 
 if TYPE_CHECKING:
-    from benchmarks.peers.contract import Frame, Job, Program
+    from benchmarks.peers.runner import Frame, Job, Program
 
 __all__ = ["open_program"]
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 if TYPE_CHECKING:
-    from benchmarks.peers.contract import Frame, Job, Program
+    from benchmarks.peers.runner import Frame, Job, Program
 
 __all__ = ["open_program"]
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.peers.contract import Job
-from benchmarks.peers.process import PeerProcess
+from benchmarks.peers.launcher import PeerProcess
+from benchmarks.peers.runner import Job
 
 __all__ = ["IDENTITY", "job_for", "opened", "written"]
 

@@ -10,21 +10,22 @@ from typing import Any
 import pytest
 
 from engines.contract import EngineSpec
+from engines.errors import MissingPackageError
 from engines.library import Library
 from engines.net_file import NetFile
-from engines.nvidia import cuda as cuda_module
-from engines.nvidia.cuda import Cuda, open_cuda
-from engines.nvidia.engine import TensorRtEngine
+from engines.nvidia.cuda import BINDINGS, Cuda, installed_binding, open_cuda
+from engines.nvidia.tensorrt_engine import TensorRtEngine
 from tests.engines.nvidia.cpu_runtime import cpu_runtime
 
 SIZE = (62, 46)  # no multiple of 4: the frames are padded
 
 
-@pytest.fixture(params=cuda_module.BINDINGS)
+@pytest.fixture(params=BINDINGS)
 def binding(request: pytest.FixtureRequest) -> str:
-    if not cuda_module._found(cuda_module.BINDINGS[request.param]):
-        pytest.skip(f"{request.param} is not installed")
-    return str(request.param)
+    try:
+        return installed_binding(request.param)
+    except MissingPackageError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from engines.backends import open_engine
 from engines.contract import EngineOptions
 from engines.errors import BackendError
 from engines.net_file import NetFile
-from engines.nvidia import open as opener
-from engines.nvidia.agreement import trial_pictures, trial_style
+from engines.nvidia import tensorrt_engine as opener
 from engines.nvidia.cuda import Cuda, open_cuda
 from engines.nvidia.driver import find_gpu
+from engines.parity import trial_pictures, trial_style
 from tests.engines.nvidia.cpu_runtime import cpu_runtime
 from tests.engines.nvidia.stand_in import SIZE, engine_over_cpu, live
 
@@ -76,12 +76,12 @@ def test_what_was_compiled_on_the_gpu_is_kept_and_taken_again(net: NetFile, tmp_
 def test_the_benchmark_for_gpus_measures_rates_and_stages(
     net: NetFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from benchmarks import gpu_step
+    from benchmarks import gpu_check
 
     runtime, _ = cpu_runtime("tensorrt-rtx", net, pytest.importorskip("tensorrt_rtx"))
     monkeypatch.setattr(opener, "load_runtime", lambda _: runtime)
-    monkeypatch.setattr(gpu_step, "_FRAMES_S", 0.05)
-    row = gpu_step.rates("tensorrt-rtx", "fast", SIZE, tmp_path)
+    monkeypatch.setattr(gpu_check, "_FRAMES_S", 0.05)
+    row = gpu_check.rates("tensorrt-rtx", "fast", SIZE, tmp_path)
     assert row["second_start_s"] > 0
     for depth in (1, 2, 3):
         assert row[f"depth_{depth}"]["fps"] > 0
@@ -91,7 +91,7 @@ def test_the_benchmark_for_gpus_measures_rates_and_stages(
 def test_a_picture_in_tiles_is_measured_on_the_cpu_and_painted_on_the_gpu(
     net: NetFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from engines.tiled_net import tiled_net
+    from engines.tiling import tiled_net
     from realtime.pictures.large import TilePainter
 
     tiled, size, style = tiled_net(net), (260, 132), trial_style(net)
@@ -112,10 +112,10 @@ def test_how_much_is_painted_whole_depends_on_the_memory_of_the_gpu(
 ) -> None:
     from dataclasses import replace
 
-    from realtime.painter import Treatment
     from realtime.pictures import paint
+    from realtime.pipeline import StyleParams
 
-    painter = paint.PicturePainter(net, Treatment(vector=trial_style(net)))
+    painter = paint.PicturePainter(net, StyleParams(vector=trial_style(net)))
     large = painter._whole_up_to()
     assert large > paint.WHOLE_UP_TO  # 8 GB
     assert painter._side_for((5000, 4000)) is None
@@ -123,5 +123,5 @@ def test_how_much_is_painted_whole_depends_on_the_memory_of_the_gpu(
     monkeypatch.setattr(paint, "find_gpu", lambda: small)
     assert painter._whole_up_to() == pytest.approx(large / 8, rel=0.01)
     assert painter._side_for((5000, 4000)) == paint.TILE_SIDE
-    on_cpu = paint.PicturePainter(net, Treatment(vector=trial_style(net)), backend="openvino")
+    on_cpu = paint.PicturePainter(net, StyleParams(vector=trial_style(net)), backend="openvino")
     assert on_cpu._whole_up_to() == paint.WHOLE_UP_TO

@@ -13,12 +13,12 @@ import pytest
 from engines.backends import open_engine
 from engines.contract import EngineOptions
 from engines.errors import BackendError
+from engines.fallback import FallbackEngine, open_engine_at_once
 from engines.library import Library
 from engines.net_file import NetFile
-from engines.nvidia import open as opener
-from engines.nvidia.agreement import trial_pictures, trial_style
+from engines.nvidia import tensorrt_engine as opener
 from engines.nvidia.store import EngineStore
-from engines.warming import WarmingEngine, open_engine_at_once
+from engines.parity import trial_pictures, trial_style
 from tests.engines.nvidia.cpu_runtime import cpu_runtime
 from tests.engines.nvidia.stand_in import SIZE
 
@@ -32,10 +32,10 @@ def test_with_auto_the_cpu_paints_while_the_engine_is_built(
     options = EngineOptions(cache=tmp_path)
     style, frame = trial_style(net), trial_pictures(SIZE)[3]
     with open_engine_at_once(net, SIZE, options=options) as engine:
-        assert isinstance(engine, WarmingEngine)
+        assert isinstance(engine, FallbackEngine)
         assert engine.spec.backend == "openvino"
         engine.submit(frame, style)
-        engine._maker.join()
+        assert engine.wait_ready(60)
         engine.collect()
         engine.submit(frame, style)
         assert engine.spec.backend == "tensorrt-rtx"
@@ -47,7 +47,7 @@ def test_with_auto_the_cpu_paints_while_the_engine_is_built(
     stored = EngineStore(tmp_path / opener.STORE_FOLDER).entries()[0]
     stored.jit_path.unlink()  # as it comes from another machine: still to be finished on this one
     with open_engine_at_once(net, SIZE, options=options) as engine:
-        assert isinstance(engine, WarmingEngine)
+        assert isinstance(engine, FallbackEngine)
 
 
 def test_a_camera_starts_on_the_cpu_goes_on_to_the_gpu_and_says_so(
@@ -56,6 +56,7 @@ def test_a_camera_starts_on_the_cpu_goes_on_to_the_gpu_and_says_so(
     """`rtstyle cam` with the real choice of backends, the real build, and the stand-in's streams."""
     from realtime.live.options import CamOptions
     from realtime.live.session import run_camera
+    from realtime.user_options import StyleOptions
 
     trt = pytest.importorskip("tensorrt_rtx")
     runtime, _ = cpu_runtime("tensorrt-rtx", Library().net("fast"), trt)
@@ -69,7 +70,7 @@ def test_a_camera_starts_on_the_cpu_goes_on_to_the_gpu_and_says_so(
         if text.startswith("now on"):
             threading.Timer(0.3, stop.set).start()
 
-    options = CamOptions(source="test-pattern", size=SIZE, net="fast", headless=True, seconds=60)
+    options = CamOptions(source="test-pattern", size=SIZE, styling=StyleOptions(net="fast"), headless=True, seconds=60)
     summary = run_camera(options, notify=notify, stop=stop)
     assert summary.backend == "tensorrt-rtx"
     assert [text.partition(",")[0] for text in notices] == [
@@ -112,21 +113,22 @@ def test_an_engine_is_built_once_checked_once_and_found_again(
 
 
 def test_nets_whose_engines_are_still_to_be_built_are_not_timed_for_the_choice_of_a_net(tmp_path: Path) -> None:
-    from realtime.auto_net import at_hand, choose
-    from realtime.recipe import recipes
+    from realtime.net_choice import at_hand, choose
+    from realtime.pipeline import resolve_all
+    from realtime.user_options import StyleOptions
     from tests.engines.nets import add_net, add_style, slow_net, tint_net, vector
 
     pytest.importorskip("tensorrt_rtx")
     for net in (tint_net(name="fast"), slow_net(name="rich")):
         add_net(tmp_path, net)
         add_style(tmp_path, net, "red", vector(90, 0, 0))
-    found = list(recipes("red", library=Library(tmp_path)))
+    found = list(resolve_all(StyleOptions(style="red"), library=Library(tmp_path)))
     options, notices = EngineOptions(cache=tmp_path / "cache"), list[str]()
     taken, choice = choose(found, SIZE, fps=30, options=options, notice=notices.append)
     assert (taken.net.spec.name, choice) == ("fast", None)
     assert len(notices) == 1
     assert "no engines for the GPU yet of fast and rich at 62x46" in notices[0]
-    _, wanted = opener._wanted("tensorrt-rtx", found[1].net, SIZE, options)
+    _, wanted = opener.TensorRtBackend("tensorrt-rtx").wanted(found[1].net, SIZE, options)
     EngineStore(tmp_path / "cache" / opener.STORE_FOLDER).save(wanted, b"plan", build_s=1)
-    assert [recipe.net.spec.name for recipe in at_hand(found, SIZE, "auto", options)] == ["rich"]
+    assert [pipeline.net.spec.name for pipeline in at_hand(found, SIZE, "auto", options)] == ["rich"]
     assert len(at_hand(found, SIZE, "openvino", options)) == 2

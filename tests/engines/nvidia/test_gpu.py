@@ -18,9 +18,9 @@ from engines.backends import open_engine, reports
 from engines.contract import Engine, EngineOptions, Picture
 from engines.errors import BackendError, MissingPackageError
 from engines.library import Library
-from engines.nvidia.agreement import LOWEST_DB, agreement, trial_pictures, trial_style
 from engines.nvidia.cuda import BINDINGS, Cuda, installed_binding, open_cuda
 from engines.nvidia.driver import find_gpu
+from engines.parity import LOWEST_DB, parity, trial_pictures, trial_style
 from tests.conftest import shared
 from tests.engines.nvidia.cuda_contract import CONTRACT
 
@@ -81,7 +81,7 @@ def test_cuda_contract(binding: str, holds: Callable[[Cuda], None]) -> None:
 @pytest.mark.parametrize(("net", "size"), _CASES, ids=str)
 def test_every_net_paints_what_the_cpu_paints(backend: str, net: str, size: tuple[int, int], cache: Path) -> None:
     with _open(backend, size, cache, net=net) as engine:
-        assert agreement(engine, Library().net(net))[0] >= LOWEST_DB["f16"]
+        assert parity(engine, Library().net(net))[0] >= LOWEST_DB["f16"]
 
 
 def test_photos_are_painted_as_by_the_cpu(backend: str, cache: Path) -> None:
@@ -101,7 +101,7 @@ def test_photos_are_painted_as_by_the_cpu(backend: str, cache: Path) -> None:
 
 def test_4k_does_not_overflow(backend: str, cache: Path) -> None:
     with _open(backend, (3840, 2160), cache, depth=1) as engine:
-        assert agreement(engine, Library().net("fast"))[0] >= LOWEST_DB["f16"]
+        assert parity(engine, Library().net("fast"))[0] >= LOWEST_DB["f16"]
 
 
 def test_ten_thousand_frames_come_out_right_and_in_order(backend: str, cache: Path) -> None:

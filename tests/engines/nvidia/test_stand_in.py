@@ -11,15 +11,23 @@ from pathlib import Path
 
 import pytest
 
-from engines.nvidia.cuda import _found
+from engines.errors import MissingPackageError
+from engines.nvidia.cuda import installed_binding
 
 _HERE = Path(__file__).parent
 _ROOT = _HERE.parents[2]
 
 
+def _has_bindings() -> bool:
+    try:
+        return bool(installed_binding("cuda-bindings"))
+    except MissingPackageError:
+        return False
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the stand-in driver is a Linux library")
 @pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler (cc) to make the stand-in driver")
-@pytest.mark.skipif(not _found("cuda.bindings"), reason='needs cuda-bindings: pip install "rtstyle[tensorrt-rtx]"')
+@pytest.mark.skipif(not _has_bindings(), reason='needs cuda-bindings: pip install "rtstyle[tensorrt-rtx]"')
 @pytest.mark.skipif(find_spec("openvino") is None, reason="needs openvino")
 def test_bindings_and_engines_over_a_stand_in_driver(tmp_path: Path) -> None:
     library = tmp_path / "libcuda.so.1"

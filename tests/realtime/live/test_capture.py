@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from engines.errors import SourceError
-from realtime.handoff import Closed
 from realtime.live.capture import Capture, same_pixels
 from realtime.live.media import MediaSource
 from realtime.live.source import Grab, LiveFrame, Source, Timing
+from realtime.queues import Closed
 from realtime.stats import now_ns
 from tests.realtime.live.clips import write_clip
 from tests.realtime.live.mjpeg import MjpegCamera

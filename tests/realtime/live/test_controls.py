@@ -16,7 +16,7 @@ _KEYS = st.one_of(st.sampled_from(list(Action)), st.integers(0, 9))
 
 
 def _vector(state: State, at_ns: int) -> np.ndarray:
-    vector = settings(state, _PALETTE, at_ns).treatment.vector
+    vector = settings(state, _PALETTE, at_ns).params.vector
     assert vector is not None
     return vector
 
@@ -53,10 +53,10 @@ def test_no_keys_lead_to_a_state_that_cannot_be_painted(keys: list[Action | int]
     for number, key in enumerate(keys):
         state = press(state, key, _PALETTE, number * FADE_NS // 3)
     assert 0 <= state.style < 4
-    treatment = settings(state, _PALETTE, at_ns).treatment
-    assert 0 <= treatment.strength <= 1
-    assert treatment.vector is not None
-    assert np.isfinite(treatment.vector).all()
+    params = settings(state, _PALETTE, at_ns).params
+    assert 0 <= params.strength <= 1
+    assert params.vector is not None
+    assert np.isfinite(params.vector).all()
 
 
 def test_settings_have_one_token_as_long_as_nothing_changes_and_another_after_every_key_that_counts() -> None:
@@ -96,7 +96,7 @@ def test_compare_goes_round() -> None:
 def test_a_net_without_styles_stays_as_it_is() -> None:
     alone = Palette(names=("own",), vectors=(None,), start=0)
     state = press(State(style=0), Action.NEXT_STYLE, alone, 0)
-    assert settings(state, alone, 1).treatment.vector is None
+    assert settings(state, alone, 1).params.vector is None
 
 
 @pytest.mark.parametrize(

@@ -13,15 +13,15 @@ import pytest
 from engines.backends import open_engine
 from engines.contract import Engine, EngineOptions
 from engines.errors import BackendError
+from engines.fallback import BUILDING, DONE, FallbackEngine, HotSwap
 from engines.net_file import NetFile
-from engines.warming import BUILDING, DONE, Handover, WarmingEngine
-from realtime.chain import open_painter
 from realtime.live.options import CamOptions
 from realtime.live.overlay import Notes, draw
 from realtime.live.session import run_camera
 from realtime.live.stage import Stage
 from realtime.live.summary import CamSummary
-from realtime.painter import Treatment
+from realtime.pipeline import ResolvedPipeline, StyleParams, open_pipeline
+from realtime.user_options import StyleOptions
 from tests.engines.nets import identity_net, tint_net
 from tests.realtime.live.clips import write_clip
 
@@ -46,11 +46,11 @@ def go(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
                     raise BackendError("stopped")
             return open_engine(net, size, backend="onnxruntime", options=options)
 
-        return WarmingEngine(
+        return FallbackEngine(
             open_engine(net, size, backend="openvino", options=options), make, title="Better", tell=tell
         )
 
-    monkeypatch.setattr("realtime.chain.open_engine_at_once", opened)
+    monkeypatch.setattr("realtime.pipeline.open_engine_at_once", opened)
     return ready
 
 
@@ -67,7 +67,7 @@ def _run(go: threading.Event, **told: object) -> tuple[CamSummary, list[str]]:
             timers[-1].start()
 
     timers[0].start()
-    options = CamOptions(net="fast", headless=True, precision="f32", seconds=60, **told)  # type: ignore[arg-type]
+    options = CamOptions(styling=StyleOptions(net="fast"), headless=True, precision="f32", seconds=60, **told)  # type: ignore[arg-type]
     summary = run_camera(options, notify=notify, stop=stop)
     for timer in timers:
         timer.join()
@@ -105,21 +105,21 @@ def test_a_run_that_ends_before_the_engine_is_there_says_so_and_stops_the_build(
 
 
 def test_styles_change_and_pictures_are_enlarged_on_both_sides_of_the_handover(go: threading.Event) -> None:
-    net, told = tint_net(), []
+    resolved, told = ResolvedPipeline(net=tint_net(), upscaler=identity_net(scale=2)), []
     frame = np.random.default_rng(0).integers(60, 180, (_SIZE[1], _SIZE[0], 3), np.uint8)
     shifts = [np.float32([0.1 * n, 0, -0.1 * n]) for n in range(8)]
     options = EngineOptions(precision="f32", depth=1)
 
     def paint(at_once: Callable[[str], None] | None) -> list[np.ndarray]:
         pictures = []
-        with open_painter(net, identity_net(scale=2), _SIZE, options=options, at_once=at_once) as painter:
+        with open_pipeline(resolved, _SIZE, options=options, at_once=at_once) as painter:
             for number, shift in enumerate(shifts):
                 if number == 4 and at_once is not None:
                     go.set()
                     for engine in painter.engines:
-                        assert isinstance(engine, WarmingEngine)
-                        engine._maker.join()
-                painter.submit(frame, Treatment(vector=shift))
+                        assert isinstance(engine, FallbackEngine)
+                        assert engine.wait_ready()
+                painter.submit(frame, StyleParams(vector=shift))
                 pictures.append(painter.collect())
             if at_once is not None:
                 assert [spec.backend for spec in painter.specs] == ["onnxruntime", "onnxruntime"]
@@ -132,8 +132,8 @@ def test_styles_change_and_pictures_are_enlarged_on_both_sides_of_the_handover(g
 
 def test_the_screen_shows_what_is_being_built_and_then_that_it_paints() -> None:
     stages = [
-        Handover(net="fast", title="TensorRT", state=BUILDING, seconds=12.3),
-        Handover(net="fast", title="TensorRT", state=DONE, seconds=41.6),
+        HotSwap(net="fast", title="TensorRT", state=BUILDING, seconds=12.3),
+        HotSwap(net="fast", title="TensorRT", state=DONE, seconds=41.6),
     ]
     now = [stages[0]]
     stage = _stage(lambda: now)
@@ -151,7 +151,7 @@ def test_the_screen_shows_what_is_being_built_and_then_that_it_paints() -> None:
     assert changed[:, 0].min() > 300  # below the middle, where messages are
 
 
-def _stage(handovers: Callable[[], list[Handover]]) -> Stage:
+def _stage(handovers: Callable[[], list[HotSwap]]) -> Stage:
     from types import SimpleNamespace
 
     from realtime.live.controls import Palette, State

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from engines.errors import BadInputError, MissingPackageError, OutputError, SourceError
-from engines.library import Library
-from engines.style_file import write_style
+from engines.library import Library, write_style
 from realtime.live.cameras import cameras
-from realtime.live.options import CamOptions, parse_size
+from realtime.live.options import CamOptions
 from realtime.live.palettes import palette_for
 from realtime.live.session import run_camera
 from realtime.live.summary import CamSummary
-from realtime.recipe import recipe
+from realtime.pipeline import resolve
+from realtime.user_options import StyleOptions
 from tests.realtime.live.clips import write_clip
 from tests.realtime.live.mjpeg import MjpegCamera
 
@@ -29,7 +29,7 @@ def _run(**told: object) -> CamSummary:
 
 
 def test_a_run_ends_after_the_wanted_number_of_frames_and_says_what_it_was() -> None:
-    summary = _run(source="test-pattern", size=_SIZE, style="wave", net="fast", frames=20)
+    summary = _run(source="test-pattern", size=_SIZE, styling=StyleOptions(style="wave", net="fast"), frames=20)
     assert summary.shown == 20
     assert summary.captured == summary.shown + summary.dropped
     assert (summary.size, summary.style, summary.net, summary.interrupted) == (_SIZE, "wave", "fast", False)
@@ -87,7 +87,7 @@ def test_what_cannot_be_done_is_said_before_anything_is_opened(tmp_path: Path) -
     with pytest.raises(OutputError, match="no such folder"):
         _run(source="test-pattern", record=tmp_path / "none" / "x.mp4")
     with pytest.raises(BadInputError, match="no style is called"):
-        _run(source="test-pattern", style="udnei")
+        _run(source="test-pattern", styling=StyleOptions(style="udnei"))
 
 
 def test_a_virtual_camera_needs_its_package_or_a_device() -> None:
@@ -98,8 +98,6 @@ def test_a_virtual_camera_needs_its_package_or_a_device() -> None:
 @pytest.mark.parametrize(
     "told",
     [
-        {"strength": 1.5},
-        {"strength": float("nan")},
         {"size": (8, 8)},
         {"fps": 0.0},
         {"fps": float("nan")},
@@ -116,14 +114,8 @@ def test_values_without_a_meaning_are_refused(told: dict[str, object]) -> None:
         CamOptions(**told)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("text", ["640", "640x", "x480", "640x480x3", "-640x480", "a x b", "²x3"])
-def test_sizes_are_two_numbers(text: str) -> None:
-    with pytest.raises(BadInputError, match="WIDTHxHEIGHT"):
-        parse_size(text)
-
-
 def test_the_palette_holds_all_styles_the_blend_of_the_start_and_leaves_out_what_cannot_be_read(tmp_path: Path) -> None:
-    library, chosen = Library(), recipe("udnie:0.5,wave:0.5")
+    library, chosen = Library(), resolve(StyleOptions(style="udnie:0.5,wave:0.5"))
     (tmp_path / "fast").mkdir()
     (tmp_path / "fast" / "broken.safetensors").write_bytes(b"nonsense")
     mine = library.style("udnie", chosen.net)

@@ -6,27 +6,26 @@ import numpy as np
 from PIL import Image
 
 from engines.contract import EngineOptions, Picture
-from engines.look import look
 from engines.net_file import NetFile
-from realtime.painter import Treatment
+from engines.styles import resolve_style
 from realtime.pictures.batch import BatchOptions, BatchSummary, paint_batch
 from realtime.pictures.chain import PictureChain
 from realtime.pictures.plan import plan
-from realtime.recipe import Recipe
+from realtime.pipeline import ResolvedPipeline, StyleParams
 from tests.engines.nets import identity_net
 from tests.realtime.pictures.files import gradient
 
 F32 = EngineOptions(precision="f32")
 
 
-def _paint(net: NetFile, treatment: Treatment, folder: Path, out: Path, said: list[str]) -> BatchSummary:
-    with PictureChain(Recipe(net=net, treatment=treatment), options=F32) as painter:
+def _paint(net: NetFile, params: StyleParams, folder: Path, out: Path, said: list[str]) -> BatchSummary:
+    with PictureChain(ResolvedPipeline(net=net, params=params), options=F32) as painter:
         return paint_batch(
             plan([str(folder)], str(out)),
             painter,
             BatchOptions(),
             notice=said.append,
-            failed=said.append,
+            failed=lambda error: said.append(str(error)),
             done=lambda painted: said.append(painted.target),
         )
 
@@ -43,8 +42,8 @@ def test_colours_that_cannot_be_seen_change_nothing_that_can(tmp_path: Path) -> 
     rough = np.where(alpha > 0, black, np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8))
     for name, pixels in (("black.png", black), ("rough.png", rough)):
         _save(tmp_path / "in", name, np.dstack([pixels, alpha]))
-    chosen = look("udnie")
-    _paint(chosen.net, Treatment(vector=chosen.vector), tmp_path / "in", tmp_path / "out", [])
+    chosen = resolve_style("udnie")
+    _paint(chosen.net, StyleParams(vector=chosen.vector), tmp_path / "in", tmp_path / "out", [])
     one, other = (np.asarray(Image.open(tmp_path / "out" / name)) for name in ("black.png", "rough.png"))
     assert np.array_equal(one, other)
     assert np.array_equal(one[..., 3:], alpha)
@@ -53,7 +52,7 @@ def test_colours_that_cannot_be_seen_change_nothing_that_can(tmp_path: Path) -> 
 def test_an_upscaler_enlarges_colours_and_alpha(tmp_path: Path) -> None:
     rgba = np.dstack([gradient(40, 30), np.full((30, 40), 77, np.uint8)])
     _save(tmp_path / "in", "a.png", rgba)
-    summary = _paint(identity_net(scale=3), Treatment(), tmp_path / "in", tmp_path / "out", [])
+    summary = _paint(identity_net(scale=3), StyleParams(), tmp_path / "in", tmp_path / "out", [])
     assert summary.painted[0].size == (120, 90)
     assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / "a.png")), rgba.repeat(3, 0).repeat(3, 1))
 
@@ -65,7 +64,7 @@ def test_pictures_that_cannot_be_read_or_written_do_not_stop_the_others(tmp_path
     (tmp_path / "in" / "d.webp").write_bytes((tmp_path / "in" / "a.png").read_bytes())
     _save(tmp_path / "out", "a.png", gradient())
     said: list[str] = []
-    summary = _paint(identity_net(), Treatment(), tmp_path / "in", tmp_path / "out", said)
+    summary = _paint(identity_net(), StyleParams(), tmp_path / "in", tmp_path / "out", said)
     assert [Path(painted.target).name for painted in summary.painted] == ["c.png", "d.webp", "e.png"]
     assert [Path(failure.source).name for failure in summary.failed] == ["a.png", "b.png"]
     assert "exists already" in said[0]
@@ -80,7 +79,7 @@ def test_notices_name_the_picture(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     first.save(tmp_path / "in" / "a.gif", save_all=True, append_images=[second])
     said: list[str] = []
-    _paint(identity_net(), Treatment(), tmp_path / "in", tmp_path / "out", said)
+    _paint(identity_net(), StyleParams(), tmp_path / "in", tmp_path / "out", said)
     assert said == [
         f"{tmp_path / 'in' / 'a.gif'}: holds several pictures, only the first one is painted",
         str(tmp_path / "out" / "a.png"),

@@ -5,11 +5,10 @@ import pytest
 import torch
 
 from train.checkpoint import take_over
-from train.sr.bicubic import bicubic_matrix
-from train.sr.checks import upscale
-from train.sr.config import SrConfig
-from train.sr.johnson import JohnsonUpscaleNet
-from train.sr.networks import BranchedConv, UpscaleNet, collapsed, sr_network
+from train.config import SrConfig
+from train.export import paint
+from train.sr.evaluation import bicubic_matrix
+from train.sr.networks import BranchedConv, JohnsonUpscaleNet, UpscaleNet, sr_network
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
@@ -33,7 +32,7 @@ def test_the_base_alone_is_bicubic(scale: int) -> None:
 def test_collapsing_the_branches_changes_nothing(*, even: bool) -> None:
     torch.manual_seed(0)
     net = UpscaleNet(3, width=8, depth=2, even=even)
-    plain = collapsed(net)
+    plain = net.deployed()
     assert not any(isinstance(module, BranchedConv) for module in plain.modules())
     picture = torch.rand(1, 3, 20, 24)
     with torch.no_grad():
@@ -67,11 +66,11 @@ def test_every_branch_learns() -> None:
 
 
 def test_the_plain_x4_net_has_the_size_that_was_measured_to_be_fast() -> None:
-    assert sum(p.numel() for p in collapsed(UpscaleNet(4)).parameters()) < 80_000
+    assert sum(p.numel() for p in UpscaleNet(4).deployed().parameters()) < 80_000
 
 
 def test_margin_is_how_far_an_output_pixel_looks() -> None:
-    net = collapsed(UpscaleNet(2, width=8, depth=2))
+    net = UpscaleNet(2, width=8, depth=2).deployed()
     picture = torch.rand(1, 3, 41, 41).requires_grad_()
     net(picture)[0, :, 40:42, 40:42].sum().backward()
     rows = picture.grad.abs().sum((0, 1, 3)).nonzero().flatten()
@@ -92,5 +91,5 @@ def test_the_papers_net_has_the_papers_number_of_weights() -> None:
 
 def test_the_papers_net_enlarges_by_eight() -> None:
     net = sr_network(SrConfig(pictures="x", net="johnson", scale=8)).eval()
-    made = upscale(net, np.zeros((16, 20, 3), np.uint8))
+    made = paint(net, np.zeros((16, 20, 3), np.uint8), None)
     assert made.shape == (128, 160, 3)
