@@ -20,8 +20,7 @@ from engines.errors import BadInputError
 from engines.lifecycle import Closing
 from engines.look import AUTO_NET, Look
 from realtime.net_choice import NetChoice, choose
-from realtime.pictures.chain import PictureChain
-from realtime.pictures.paint import TILE_SIDE, WHOLE_UP_TO
+from realtime.pictures.paint import TILE_SIDE, WHOLE_UP_TO, PicturePipeline
 from realtime.pipeline import Pipeline, ResolvedPipeline, open_pipeline, resolve, resolve_all
 from realtime.user_options import StyleOptions, style_options
 
@@ -54,7 +53,7 @@ class _Frames(Closing):
         self._options = EngineOptions(precision=precision, cache=cache_folder())
         self._pipeline: Pipeline | None = None
         self._engines = ExitStack()
-        self._pictures: PictureChain | None = None
+        self._pictures: PicturePipeline | None = None
 
     def __call__(self, frame: Picture) -> Picture:
         """Do it to one frame: uint8 `(h, w, 3)` RGB, 16x16 or larger; returns a new uint8 `(h * n, w * n, 3)`, where
@@ -68,7 +67,9 @@ class _Frames(Closing):
             return next(self.stream([frame]))
         if self._pictures is None:
             options = replace(self._options, cache=None)  # the statistics' graphs are of use for this picture only
-            self._pictures = PictureChain(self._resolved, backend=self._backend, options=options, notice=logger.warning)
+            self._pictures = PicturePipeline(
+                self._resolved, backend=self._backend, options=options, notice=logger.warning
+            )
         return self._pictures.paint(frame)
 
     def stream(self, frames: Iterable[Picture]) -> Iterator[Picture]:

@@ -92,7 +92,7 @@ def test_a_picture_in_tiles_is_measured_on_the_cpu_and_painted_on_the_gpu(
     net: NetFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from engines.tiled_net import tiled_net
-    from realtime.pictures.large import TilePainter
+    from realtime.pictures.tiles import TilePainter
 
     tiled, size, style = tiled_net(net), (260, 132), trial_style(net)
     runtime, _ = cpu_runtime("tensorrt-rtx", tiled.painting, pytest.importorskip("tensorrt_rtx"))
@@ -115,7 +115,7 @@ def test_how_much_is_painted_whole_depends_on_the_memory_of_the_gpu(
     from realtime.pictures import paint
     from realtime.pipeline import StyleParams
 
-    painter = paint.PicturePainter(net, StyleParams(vector=trial_style(net)))
+    painter = paint.PictureStage(net, StyleParams(vector=trial_style(net)))
     large = painter._whole_up_to()
     assert large > paint.WHOLE_UP_TO  # 8 GB
     assert painter._side_for((5000, 4000)) is None
@@ -123,5 +123,5 @@ def test_how_much_is_painted_whole_depends_on_the_memory_of_the_gpu(
     monkeypatch.setattr(paint, "find_gpu", lambda: small)
     assert painter._whole_up_to() == pytest.approx(large / 8, rel=0.01)
     assert painter._side_for((5000, 4000)) == paint.TILE_SIDE
-    on_cpu = paint.PicturePainter(net, StyleParams(vector=trial_style(net)), backend="openvino")
+    on_cpu = paint.PictureStage(net, StyleParams(vector=trial_style(net)), backend="openvino")
     assert on_cpu._whole_up_to() == paint.WHOLE_UP_TO
