@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         StyleFileError,
     )
     from realtime.user_options import StyleOptions
-    from realtime.video.options import VideoSummary
+    from realtime.video.job import VideoSummary
     from rtstyle.stylizer import Stylizer, Upscaler
     from rtstyle.video_api import stylize_video
 
@@ -50,7 +50,7 @@ _HOMES = {
     "StyleOptions": "realtime.user_options",
     "Stylizer": "rtstyle.stylizer",
     "Upscaler": "rtstyle.stylizer",
-    "VideoSummary": "realtime.video.options",
+    "VideoSummary": "realtime.video.job",
     "stylize_video": "rtstyle.video_api",
 }
 """Where names live, apart from the errors."""

@@ -12,8 +12,7 @@ from engines.contract import EngineOptions
 from engines.errors import BadInputError
 from realtime.pipeline import resolve
 from realtime.user_options import StyleOptions, style_options
-from realtime.video.job import Progress, stylize_video_file
-from realtime.video.options import VideoJob, VideoSummary, parse_time
+from realtime.video.job import Progress, VideoJob, VideoSummary, parse_time, stylize_video_file
 
 __all__ = ["Time", "stylize_video"]
 

@@ -45,7 +45,7 @@ def _facts(*, quick: bool) -> dict[str, Any]:
     from engines.graphics import graphics_cards
     from engines.library import Library, shipped_folder, user_folder
     from engines.processor import processor
-    from realtime.video.encoder_check import encoder_reports
+    from realtime.video.writer import encoder_reports
     from rtstyle import __version__
     from rtstyle.checkup import camera_reports, folder_report
     from rtstyle.extras import wanting

@@ -14,9 +14,8 @@ from rtstyle.commands.options import BackendOption, JsonOption, PrecisionOption,
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from realtime.video.job import Progress
-    from realtime.video.options import VideoSummary
-    from realtime.video.timing import Notice
+    from realtime.video.decoders import Notice
+    from realtime.video.job import Progress, VideoSummary
 
 __all__ = ["video"]
 
@@ -64,8 +63,7 @@ def video(
     from engines.contract import EngineOptions
     from engines.errors import SourceError
     from realtime.pipeline import resolve
-    from realtime.video.job import stylize_video_file
-    from realtime.video.options import VideoJob, parse_time
+    from realtime.video.job import VideoJob, parse_time, stylize_video_file
 
     job = VideoJob(
         source=Path(source),

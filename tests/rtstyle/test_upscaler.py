@@ -14,7 +14,7 @@ from realtime.pictures import paint
 from rtstyle import stylizer as module
 from tests.engines.nets import add_net, identity_net
 from tests.engines.tiled_nets import sharpening_net
-from tests.realtime.video_clips import Clip, number_frame, number_of, pictures, write_clip
+from tests.realtime.video.clips import Clip, number_frame, number_of, pictures, write_clip
 
 
 @pytest.fixture(autouse=True)
