@@ -328,7 +328,10 @@ class RecordingWriter:
     def abandon(self) -> None:
         """After an error: keep what can be played under the temporary name, without another error."""
         self._closed = True
-        self._writer.abandon()
+        if self.frames:
+            self._writer.abandon()
+        else:
+            self._writer.close()
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -132,6 +132,8 @@ def test_an_abandoned_recording_stays_playable_under_its_temporary_name(tmp_path
     writer.abandon()
     writer.close()
     assert [child.name for child in tmp_path.iterdir()] == [writer.temporary.name]
+    RecordingWriter(tmp_path / "empty.mp4", _SIZE, replace=False).abandon()
+    assert [child.name for child in tmp_path.iterdir()] == [writer.temporary.name]
     numbers = [number_of(picture) for picture in pictures(writer.temporary)]
     assert numbers == list(range(len(numbers)))
     assert len(numbers) >= 120
