@@ -14,11 +14,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from engines.backends import AUTO, cache_folder
+from engines.backends import AUTO
+from engines.cache import cache_folder
 from engines.contract import EngineOptions, Picture
 from engines.errors import BadInputError
 from engines.lifecycle import Closing
-from engines.look import AUTO_NET, Look
+from engines.styles import AUTO_NET, ResolvedStyle
 from realtime.net_choice import NetChoice, choose
 from realtime.pictures.paint import TILE_SIDE, WHOLE_UP_TO, PicturePipeline
 from realtime.pipeline import Pipeline, ResolvedPipeline, open_pipeline, resolve, resolve_all
@@ -161,7 +162,7 @@ class Stylizer(_Frames):
         super().__init__([first, *others], fps=fps, backend=backend, precision=precision)
 
     @property
-    def look(self) -> Look:
+    def look(self) -> ResolvedStyle:
         """The style, and the net that paints it now."""
         assert self._resolved.style is not None
         return self._resolved.style

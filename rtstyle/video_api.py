@@ -7,7 +7,8 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
-from engines.backends import AUTO, cache_folder
+from engines.backends import AUTO
+from engines.cache import cache_folder
 from engines.contract import EngineOptions
 from engines.errors import BadInputError
 from realtime.pipeline import resolve

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from engines.backends import cache_folder
+from engines.cache import cache_folder
+
 from engines.contract import EngineOptions
 from engines.errors import SourceError
 from realtime.live.options import CamOptions

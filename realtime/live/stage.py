@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from engines.fallback import BUILDING, HotSwap
+
 from engines.errors import OutputError
-from engines.warming import BUILDING, Handover
 from realtime.live.capture import Capture
 from realtime.live.compare import canvas
 from realtime.live.controls import Action, Compare, Palette, Press, Settings, State, press, settings
@@ -41,7 +42,7 @@ class Stage:
         folder: Path,
         notify: Callable[[str], None],
         warm_up: int = 0,
-        handovers: Callable[[], Sequence[Handover]] = tuple,
+        handovers: Callable[[], Sequence[HotSwap]] = tuple,
     ) -> None:
         """handovers: how far engines are that are built while the CPU paints."""
         self.state, self.palette = state, palette

@@ -31,7 +31,7 @@ class CamSummary:
     in_flight: int
     """Frames that the engine may have at once."""
     handovers: list[dict[str, object]]
-    """Engines that were built while the CPU painted (engines.warming.Handover), each with its line; `backend` is that
+    """Engines that were built while the CPU painted (engines.fallback.HotSwap), each with its line; `backend` is that
     of the end."""
     seconds: float
     """From the first shown frame, or the last one that warmed up, to the last."""

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from engines.tile_backends import open_measure, options_for_tiles
+from engines.tiling import Statistics, TiledNet
 from numpy.typing import NDArray
 
 from engines.backends import AUTO, open_engine, usable_backend
 from engines.contract import SMALLEST_SIDE, EngineOptions, Picture, StyleVector
 from engines.errors import BadInputError
 from engines.lifecycle import Closing
-from engines.measure import open_measure, options_for_tiles
 from engines.net_file import NetSpec
-from engines.tiled_net import Statistics, TiledNet
 
 __all__ = ["Progress", "Tile", "TileGrid", "TilePainter", "smallest_tile", "tile_grid"]
 

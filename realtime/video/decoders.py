@@ -24,8 +24,7 @@ from av.video.stream import VideoStream
 
 from engines.errors import BackendError, BadInputError, SourceError
 from engines.names import nearest
-from engines.nvidia.driver import find_gpu
-from engines.nvidia.faults import WAY_ON
+from engines.nvidia.driver import WAY_ON, find_gpu
 
 __all__ = [
     "ATTACHED_PICTURE",

@@ -41,10 +41,11 @@ def _facts(*, quick: bool) -> dict[str, Any]:
     import platform
     from dataclasses import asdict
 
-    from engines.backends import cache_folder, reports
-    from engines.graphics import graphics_cards
+    from engines.cache import cache_folder
+    from engines.backends import reports
+    from engines.processors import graphics_cards
     from engines.library import Library, shipped_folder, user_folder
-    from engines.processor import processor
+    from engines.processors import processor
     from realtime.video.writer import encoder_reports
     from rtstyle import __version__
     from rtstyle.checkup import camera_reports, folder_report

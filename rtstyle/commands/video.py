@@ -59,7 +59,7 @@ def video(
     """
     from pathlib import Path
 
-    from engines.backends import cache_folder
+    from engines.cache import cache_folder
     from engines.contract import EngineOptions
     from engines.errors import SourceError
     from realtime.pipeline import resolve

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benchmarks.machine import RESULTS
+from benchmarks.results import RESULTS
 from tests.realtime.video.clips import Clip, scene, tone, write_clip
 from tests.rtstyle.command import refused, run
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from engines.styles import resolve_style
 from PIL import Image
 
 from engines.contract import EngineOptions, Picture
 from engines.errors import BadInputError
-from engines.look import look
 from engines.net_file import NetFile
 from realtime.pictures.batch import BatchOptions, BatchSummary, Box, paint_batch, parse_box
 from realtime.pictures.paint import PicturePipeline
@@ -44,7 +44,7 @@ def test_colours_that_cannot_be_seen_change_nothing_that_can(tmp_path: Path) -> 
     rough = np.where(alpha > 0, black, np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8))
     for name, pixels in (("black.png", black), ("rough.png", rough)):
         _save(tmp_path / "in", name, np.dstack([pixels, alpha]))
-    chosen = look("udnie")
+    chosen = resolve_style("udnie")
     _paint(chosen.net, StyleParams(vector=chosen.vector), tmp_path / "in", tmp_path / "out", [])
     one, other = (np.asarray(Image.open(tmp_path / "out" / name)) for name in ("black.png", "rough.png"))
     assert np.array_equal(one, other)

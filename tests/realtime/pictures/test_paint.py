@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from engines.tiling import NotTileableError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,7 +10,6 @@ from engines import backends
 from engines.contract import Engine, EngineOptions, Picture
 from engines.errors import BadInputError
 from engines.net_file import NetFile
-from engines.tiled_net import NotTileableError
 from realtime.pictures import paint
 from realtime.pictures.paint import PictureStage
 from realtime.pipeline import StyleParams
