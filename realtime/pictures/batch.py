@@ -10,13 +10,36 @@ from dataclasses import dataclass, field
 
 from engines.atomic import write_whole
 from engines.errors import BadInputError, OutputError, RtStyleError
-from realtime.pictures.chain import PictureChain
-from realtime.pictures.photo import Box, Photo
-from realtime.pictures.plan import Task
-from realtime.pictures.reading import LARGEST_FILE, photo_from_bytes, read_photo
-from realtime.pictures.writing import bytes_from_photo, check_sides, left_out
+from realtime.pictures.paint import PicturePipeline
+from realtime.pictures.read import LARGEST_FILE, Photo, photo_from_bytes, read_photo
+from realtime.pictures.write import PictureTask, bytes_from_photo, check_sides, left_out
 
-__all__ = ["BatchOptions", "BatchSummary", "Failure", "Painted", "paint_batch"]
+__all__ = ["BatchOptions", "BatchSummary", "Box", "Failure", "Painted", "paint_batch", "parse_box"]
+
+_LONGEST_SIDE = 65535
+
+
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """The largest width and height that a picture may have."""
+
+    width: int
+    height: int
+
+    def fitted(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The largest (width, height) of the same shape as `size` that fits, larger or smaller than it was."""
+        factor = min(self.width / size[0], self.height / size[1])
+        return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+
+
+def parse_box(text: str) -> Box:
+    """`1920x1080`, or one number for both sides. Raises BadInputError."""
+    sides = text.lower().split("x")
+    if len(sides) in (1, 2) and all(side.isascii() and side.isdigit() for side in sides):
+        width, height = int(sides[0]), int(sides[-1])
+        if min(width, height) >= 1 and max(width, height) <= _LONGEST_SIDE:
+            return Box(width=width, height=height)
+    raise BadInputError(f"a size is WIDTHxHEIGHT or one number, 1 to {_LONGEST_SIDE} pixels, got {text!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +82,8 @@ class BatchSummary:
 
 
 def paint_batch(
-    tasks: Sequence[Task],
-    painter: PictureChain,
+    tasks: Sequence[PictureTask],
+    pipeline: PicturePipeline,
     options: BatchOptions,
     *,
     notice: Callable[[str], None],
@@ -75,15 +98,15 @@ def paint_batch(
     summary = BatchSummary()
     reader = ThreadPoolExecutor(1, thread_name_prefix="rtstyle-read")
     writer = ThreadPoolExecutor(1, thread_name_prefix="rtstyle-write")
-    line = _Line(options, painter, summary, _Ears(notice=notice, failed=failed, done=done))
+    stage = _PaintStage(options, pipeline, summary, _Callbacks(notice=notice, failed=failed, done=done))
     try:
         coming: Future[Photo] | None = None
         for index, task in enumerate(tasks):
             photo = coming or _submit(reader, task, options)
             following = tasks[index + 1 : index + 2]
             coming = _submit(reader, following[0], options) if following else None
-            line.take(task, photo, writer)
-        line.finish()
+            stage.take(task, photo, writer)
+        stage.finish()
     finally:
         reader.shutdown(cancel_futures=True)
         writer.shutdown(cancel_futures=True)
@@ -91,34 +114,30 @@ def paint_batch(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Ears:
+class _Callbacks:
     notice: Callable[[str], None]
     failed: Callable[[RtStyleError], None]
     done: Callable[[Painted], None]
 
 
-class _Line:
+class _PaintStage:
     """What stands between the reader and the writer: one picture being painted, one being written."""
 
     def __init__(
-        self,
-        options: BatchOptions,
-        painter: PictureChain,
-        summary: BatchSummary,
-        ears: _Ears,
+        self, options: BatchOptions, pipeline: PicturePipeline, summary: BatchSummary, tell: _Callbacks
     ) -> None:
-        self._options, self._painter, self._summary, self._ears = options, painter, summary, ears
-        self._writing: tuple[Task, Painted, Future[None]] | None = None
+        self._options, self._pipeline, self._summary, self._tell = options, pipeline, summary, tell
+        self._writing: tuple[PictureTask, Painted, Future[None]] | None = None
 
-    def take(self, task: Task, coming: Future[Photo], writer: ThreadPoolExecutor) -> None:
+    def take(self, task: PictureTask, coming: Future[Photo], writer: ThreadPoolExecutor) -> None:
         try:
             photo = coming.result()
             for text in (*photo.notices, *left_out(photo, task.file_format)):
-                self._ears.notice(f"{task.name}: {text}")
-            width, height = (side * self._painter.scale for side in photo.size)
+                self._tell.notice(f"{task.name}: {text}")
+            width, height = (side * self._pipeline.scale for side in photo.size)
             check_sides((width, height), task.file_format, name=_target_name(task))
             began = time.monotonic()
-            result = photo.painted(self._painter.paint(photo.pixels))
+            result = photo.painted(self._pipeline.paint(photo.pixels))
             seconds = round(time.monotonic() - began, 3)
         except RtStyleError as error:
             self._failed(task, error)
@@ -138,20 +157,20 @@ class _Line:
             self._failed(task, error)
             return
         self._summary.painted.append(painted)
-        self._ears.done(painted)
+        self._tell.done(painted)
 
-    def _failed(self, task: Task, error: RtStyleError) -> None:
+    def _failed(self, task: PictureTask, error: RtStyleError) -> None:
         self._summary.failed.append(Failure(source=task.name, error=error))
-        self._ears.failed(error)
+        self._tell.failed(error)
 
 
-def _submit(reader: ThreadPoolExecutor, task: Task, options: BatchOptions) -> Future[Photo]:
+def _submit(reader: ThreadPoolExecutor, task: PictureTask, options: BatchOptions) -> Future[Photo]:
     """Begin to read. Stdin is read here: Ctrl-C would not reach a thread that waits for it."""
     content = _stdin_content() if task.source is None else None
     return reader.submit(_read, task, options, content)
 
 
-def _read(task: Task, options: BatchOptions, content: bytes | None) -> Photo:
+def _read(task: PictureTask, options: BatchOptions, content: bytes | None) -> Photo:
     """Everything before painting, in the reader's thread. An existing result is found before any work is done."""
     if task.target is not None and task.target.exists() and not options.overwrite:
         raise OutputError(f"{task.target}: exists already", hint="`overwrite` overwrites it")
@@ -167,11 +186,11 @@ def _stdin_content() -> bytes:
     return content
 
 
-def _target_name(task: Task) -> str:
+def _target_name(task: PictureTask) -> str:
     return "stdout" if task.target is None else str(task.target)
 
 
-def _write(task: Task, photo: Photo, options: BatchOptions) -> None:
+def _write(task: PictureTask, photo: Photo, options: BatchOptions) -> None:
     """Everything after painting, in the writer's thread."""
     name = _target_name(task)
     content = bytes_from_photo(photo, task.file_format, quality=options.quality, name=name)

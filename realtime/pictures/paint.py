@@ -1,29 +1,25 @@
-"""Painting still pictures of any size: tiny ones, and ones that do not fit into memory as a whole."""
+"""Still pictures of any size painted, enlarged, or both: tiny ones, and ones that do not fit into memory as a whole."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from types import TracebackType
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engines.backends import AUTO, open_engine, usable_backend
 from engines.contract import SMALLEST_SIDE, Engine, EngineOptions, EngineSpec, Picture
 from engines.errors import BadInputError
+from engines.lifecycle import Closing
 from engines.net_file import NetFile
 from engines.nvidia.driver import find_gpu
 from engines.tile_backends import ON_A_GPU, whole_on_gpu
 from engines.tiling import NotTileableError, TiledNet, tiled_net
-from realtime.pictures.large import Progress, TilePainter
-from realtime.pictures.tiles import smallest_tile
-from realtime.pipeline import Pipeline, StyleParams, mix
+from realtime.pictures.read import MOST_PIXELS
+from realtime.pictures.tiles import Progress, TilePainter, smallest_tile
+from realtime.pipeline import Pipeline, ResolvedPipeline, StyleParams, mix
 
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
-__all__ = ["PicturePainter", "TILE_SIDE", "WHOLE_UP_TO"]
+__all__ = ["PicturePipeline", "PictureStage", "TILE_SIDE", "WHOLE_UP_TO"]
 
 WHOLE_UP_TO = 16_000_000
 """Pixels of a picture up to which a net with normalisation paints it whole.
@@ -36,8 +32,8 @@ TILE_SIDE = 1024
 """Pixels: 22 % of what is painted is overlap for `fast`. Nets without normalisation use such tiles always."""
 
 
-class PicturePainter:
-    """Paints pictures one by one; the engine is kept while the next picture has the same size."""
+class PictureStage(Closing):
+    """One net that pictures go through, one by one; the engine is kept while the next picture has the same size."""
 
     def __init__(
         self,
@@ -96,14 +92,6 @@ class PicturePainter:
                 engine.close()
         self._whole = self._tiles = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def _side_for(self, size: tuple[int, int]) -> int | None:
         """The longest side of the tiles for a picture of (width, height); None: it is painted whole."""
         if self._tile == 0:
@@ -133,9 +121,9 @@ class PicturePainter:
             self.close()
             options = replace(self._options, depth=1)
             self._whole = open_engine(self._net, size, backend=self._backend, options=options)
-        painter = Pipeline(self._whole)
-        painter.submit(frame, self._params)
-        return painter.collect()
+        pipeline = Pipeline(self._whole)
+        pipeline.submit(frame, self._params)
+        return pipeline.collect()
 
     def _paint_tiles(self, frame: Picture, side: int) -> Picture:
         size = (frame.shape[1], frame.shape[0])
@@ -147,3 +135,54 @@ class PicturePainter:
             )
         painted = self._tiles.paint(frame, self._params.vector)
         return mix(frame, painted, self._params) if self._net.spec.scale == 1 else painted
+
+
+class PicturePipeline(Closing):
+    """Sends pictures through a pipeline, one by one; engines are kept while the next picture has the same size."""
+
+    def __init__(
+        self,
+        pipeline: ResolvedPipeline,
+        *,
+        backend: str = AUTO,
+        options: EngineOptions | None = None,
+        tile: int | None = None,
+        notice: Callable[[str], None] | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """As for PictureStage; `tile` holds for what goes into each net."""
+        steps = [(pipeline.net, pipeline.params)]
+        if pipeline.upscaler is not None:
+            steps.append((pipeline.upscaler, StyleParams()))
+        self.scale = pipeline.scale
+        """Width and height of the results over those of the pictures."""
+        self._stages = [
+            PictureStage(net, params, backend=backend, options=options, tile=tile, notice=notice, progress=progress)
+            for net, params in steps
+        ]
+
+    @property
+    def specs(self) -> tuple[EngineSpec, ...]:
+        """What made the last picture, in order; empty before the first."""
+        specs = [stage.spec for stage in self._stages]
+        return tuple(spec for spec in specs if spec is not None)
+
+    def paint(self, frame: Picture) -> Picture:
+        """A picture, uint8 `(h, w, 3)` RGB of any size; returns uint8 `(h * scale, w * scale, 3)`.
+
+        Raises BadInputError for one that would become larger than any picture may be.
+        """
+        height, width = (side * self.scale for side in frame.shape[:2])
+        if self.scale > 1 and width * height > MOST_PIXELS:
+            raise BadInputError(
+                f"the result would have {width}x{height}, expected at most {MOST_PIXELS // 1_000_000} million pixels",
+                hint="make it smaller with `size` or a lower `sr`",
+            )
+        for stage in self._stages:
+            frame = stage.paint(frame)
+        return frame
+
+    def close(self) -> None:
+        """Give the engines' memory back."""
+        for stage in self._stages:
+            stage.close()

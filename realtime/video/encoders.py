@@ -1,17 +1,33 @@
-"""The encoders by name, and what each calls quality and speed."""
+"""The encoders by name, what each calls quality and speed, and whether NVIDIA's can take over from the CPU's.
+
+NVIDIA's are FFmpeg's own, `h264_nvenc` and its like, in PyAV's wheels. Not yet run on a GPU.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import av
 
-from engines.errors import BadInputError, OutputError
+from engines.errors import BackendError, BadInputError, OutputError
 from engines.names import nearest
+from engines.nvidia.driver import find_gpu
 from realtime.user_options import LARGEST_SIDE
+from realtime.video.decoders import Notice, error_reason
 
-__all__ = ["AUTO_CODEC", "CODECS", "CONTAINERS", "Encoder", "check_size", "choose_encoder", "pixel_format_for"]
+__all__ = [
+    "AUTO_CODEC",
+    "CODECS",
+    "CONTAINERS",
+    "Encoder",
+    "check_size",
+    "choose_encoder",
+    "faster_encoder",
+    "pixel_format_for",
+    "why_no_nvenc",
+]
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 """FFmpeg's muxer by file ending."""
@@ -220,3 +236,44 @@ def pixel_format_for(encoder: Encoder, source_format: str, size: tuple[int, int]
             )
         return "yuv444p"
     return wanted
+
+
+def faster_encoder(on_cpu: Encoder, size: tuple[int, int], source_format: str, notice: Notice) -> Encoder:
+    """NVIDIA's encoder of the same codec where it opens for (width, height), else the CPU's.
+
+    source_format: as for `pixel_format_for`. Tells which it is and why, where there is a GPU.
+    """
+    on_gpu = CODECS.get(f"{on_cpu.family}_nvenc")
+    try:
+        find_gpu()
+    except BackendError:
+        return on_cpu
+    if on_gpu is None:
+        return on_cpu
+    try:
+        _open_once(on_gpu, size, pixel_format_for(on_gpu, source_format, size))
+    except (av.FFmpegError, ValueError, BadInputError) as error:
+        notice(f"the CPU encodes: {on_gpu.name} does not open ({error_reason(error)}): {why_no_nvenc()}")
+        return on_cpu
+    notice(f"the GPU encodes with {on_gpu.name}; --codec {on_cpu.family} changes it")
+    return on_gpu
+
+
+def why_no_nvenc() -> str:
+    """What is missing where NVIDIA's encoder does not open, in a few words."""
+    try:
+        gpu = find_gpu()
+    except BackendError as error:
+        return str(error).partition(":")[0]
+    return f"{gpu.name} has no such encoder (A100, H100 and H200 have none), does not take this size, or has no room"
+
+
+def _open_once(encoder: Encoder, size: tuple[int, int], pixel_format: str) -> None:
+    """Open the encoder as the writer will. Raises what PyAV raises."""
+    context = av.CodecContext.create(encoder.name, "w")
+    assert isinstance(context, av.VideoCodecContext)
+    context.width, context.height = size
+    context.pix_fmt = pixel_format
+    context.time_base = Fraction(1, 30)
+    context.options = dict(encoder.options(None, None))
+    context.open()

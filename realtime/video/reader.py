@@ -1,4 +1,8 @@
-"""Reads the frames of a video file: upright, in RGB, each with its own timestamp."""
+"""Reads the frames of a video file: upright, in RGB, each with its own timestamp.
+
+Timestamps are the file's own, exactly, and put in order where a damaged file has none. The display matrix says how
+frames must be turned and mirrored to stand upright.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +12,21 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
+from typing import cast
 
 import av
+import cv2
+import numpy as np
 from av.container import InputContainer
+from av.sidedata.sidedata import SideData
 
 from engines.contract import Picture
 from engines.errors import SourceError
 from realtime.stats import now_ns
-from realtime.video.colour import HDR_TRANSFERS, ToRgb, colour_of
-from realtime.video.hdr import HdrToRgb
-from realtime.video.orientation import UPRIGHT, orientation_of, upright
-from realtime.video.source import origin_of, packets_of, video_stream
-from realtime.video.timing import EvenClock, Notice, Timeline, exact, ticks
+from realtime.video.colour import HDR_TRANSFERS, HdrToRgb, ToRgb, colour_of
+from realtime.video.decoders import Notice, exact, origin_of, packets_of, ticks, video_stream
 
-__all__ = ["TimedPicture", "VideoReader"]
+__all__ = ["TimedPicture", "Timeline", "VideoReader"]
 
 _SEEK_MARGINS_S = (0, 10, 60)
 _MISSING_S = 0.5
@@ -81,10 +86,10 @@ class VideoReader:
         self._describe(first[0], size)
 
     def _describe(self, frame: av.VideoFrame, size: tuple[int, int] | None) -> None:
-        orientation = orientation_of(frame)
+        orientation = _orientation_of(frame)
         if orientation is None:
             self._notice("the display matrix is no quarter turn: ignored")
-        self.orientation = orientation or UPRIGHT
+        self.orientation = orientation or _UPRIGHT
         self.source_size = self.orientation.turned((frame.width, frame.height))
         self.size = size or self.source_size
         self.pixel_format = frame.format.name
@@ -138,7 +143,7 @@ class VideoReader:
                 self._notice(f"the frame size changes on the way: all are made {self.size[0]}x{self.size[1]}")
             decoded_ns = now_ns()
             try:
-                picture = upright(self._to_rgb(frame), self.orientation)
+                picture = _turned_upright(self._to_rgb(frame), self.orientation)
             except (av.FFmpegError, ValueError) as error:
                 raise SourceError(f"{self._path}: pixels of {frame.format.name} cannot be made RGB: {error}") from error
             timed = TimedPicture(picture=picture, pts=pts - self._zero, duration=int(frame.duration or 0))
@@ -208,7 +213,7 @@ class VideoReader:
         step = ticks(1 / self.rate, self.time_base)
         self._timeline = Timeline(step)
         self._begin_dts = None
-        even = EvenClock(step) if self._even else None
+        even = _EvenClock(step) if self._even else None
         for frame in self._decoded():
             pts = frame.pts if even is None else even.place(frame.dts, self._begin_dts)
             pts = self._timeline.place(pts, frame.dts)
@@ -236,3 +241,116 @@ class VideoReader:
 
     def _damage(self) -> None:
         self._damaged += 1
+
+
+class _EvenClock:
+    """When frames are shown in AVI, which holds decoding times only, and even ones: they lack but the decoder's delay.
+
+    FFmpeg's own guesses at presentation times go back and forth there as soon as there are B-frames.
+    """
+
+    def __init__(self, step: int) -> None:
+        self._step = step
+        self._delay: int | None = None
+        self._last = 0
+
+    def place(self, dts: int | None, begin_dts: int | None) -> int | None:
+        """The time of the next frame in display order, in ticks; None where the file says nothing at all.
+
+        dts: what the decoder says of the frame; None for the last ones, which it held back. begin_dts: the decoding
+        time of the first packet that it got.
+        """
+        if dts is not None:
+            if self._delay is None:
+                self._delay = dts - (begin_dts or 0)
+            self._last = dts - self._delay
+        elif self._delay is None:
+            return None
+        else:
+            self._last += self._step
+        return self._last
+
+
+class Timeline:
+    """Gives every decoded frame its timestamp: its own wherever it has one that is later than the one before."""
+
+    def __init__(self, step: int) -> None:
+        self._step = max(1, step)
+        self._last: int | None = None
+        self.guessed = 0
+        """Frames that had no timestamp and were put one step after the one before."""
+        self.moved = 0
+        """Frames whose timestamp was not after the one before, put one tick after it: encoders take no others."""
+
+    def place(self, pts: int | None, dts: int | None) -> int:
+        """The timestamp of the next frame in display order, in ticks."""
+        if pts is None:
+            pts = dts
+        if pts is None:
+            pts = 0 if self._last is None else self._last + self._step
+            self.guessed += 1
+        elif self._last is not None and pts <= self._last:
+            pts = self._last + 1
+            self.moved += 1
+        self._last = pts
+        return pts
+
+    def report(self, notice: Notice) -> None:
+        """Say what had to be done."""
+        if self.guessed:
+            notice(f"{self.guessed} frames have no timestamp: spaced evenly")
+        if self.moved:
+            notice(f"{self.moved} frames have a timestamp that is not after the one before: moved behind it")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Orientation:
+    """What to do to a frame, in this order."""
+
+    transpose: bool = False
+    """Swap rows and columns."""
+    mirror: bool = False
+    """Left to right."""
+    flip: bool = False
+    """Top to bottom."""
+
+    def turned(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(width, height) afterwards. It is its own inverse."""
+        return (size[1], size[0]) if self.transpose else size
+
+
+_UPRIGHT = _Orientation()
+
+
+def _orientation_of(frame: av.VideoFrame) -> _Orientation | None:
+    """What a decoded frame's display matrix asks for; None for one that is not made of quarter turns and mirrors.
+
+    The matrix is nine 32-bit integers, a b u, c d v, x y w: a pixel at (x, y) is shown at (a x + c y, b x + d y), with
+    y down (ISO/IEC 14496-12, 6.2.2).
+    """
+    data = frame.side_data.get("DISPLAYMATRIX")
+    if data is None:
+        return _UPRIGHT
+    matrix = np.frombuffer(bytes(cast(SideData, data)), np.int32).reshape(3, 3)[:2, :2].astype(np.float64)
+    largest = np.abs(matrix).max()
+    if not largest:
+        return None
+    whole = np.round(matrix / largest)
+    (a, b), (c, d) = whole.astype(int).tolist()
+    if np.abs(matrix / largest - whole).max() > 0.01 or (abs(a), abs(b)) not in ((1, 0), (0, 1)):
+        return None
+    if (abs(c), abs(d)) != (abs(b), abs(a)):
+        return None
+    if a:
+        return _Orientation(mirror=a < 0, flip=d < 0)
+    return _Orientation(transpose=True, mirror=c < 0, flip=b < 0)
+
+
+def _turned_upright(picture: Picture, orientation: _Orientation) -> Picture:
+    """The picture as a viewer sees it, uint8 `(h, w, 3)`: itself where nothing is to be done, else a new array."""
+    if orientation.transpose:
+        picture = np.asarray(cv2.transpose(picture), np.uint8)
+    if orientation.mirror or orientation.flip:
+        axis = -1 if orientation.mirror and orientation.flip else 1 if orientation.mirror else 0
+        picture = np.asarray(cv2.flip(picture, axis), np.uint8)
+    return picture

@@ -12,11 +12,10 @@ from realtime.user_options import StyleOptions
 from rtstyle.commands.options import BackendOption, JsonOption, spoken, takes_style_options
 
 if TYPE_CHECKING:
-    from realtime.pictures.write import PictureTask
-
     from engines.errors import RtStyleError
     from realtime.pictures.batch import BatchOptions, BatchSummary, Painted
     from realtime.pictures.paint import PicturePipeline
+    from realtime.pictures.write import PictureTask
 
 __all__ = ["image"]
 
@@ -67,10 +66,9 @@ def image(
 
     Example: rtstyle image holiday.jpg painted.jpg --style starry-night
     """
-    from realtime.pictures.write import check_quality, parse_format, plan_pictures
-
     from realtime.pictures.batch import BatchOptions, parse_box
     from realtime.pictures.paint import PicturePipeline
+    from realtime.pictures.write import check_quality, parse_format, plan_pictures
     from realtime.pipeline import resolve
 
     *inputs, out = paths

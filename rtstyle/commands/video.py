@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from realtime.video.decoders import Notice
-
     from realtime.video.job import Progress, VideoSummary
 
 __all__ = ["video"]

@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 
 import rtstyle
+from engines import backends
+from engines.contract import Engine, EngineOptions
 from engines.library import user_folder
-from realtime.pictures import paint
+from engines.net_file import NetFile
+from realtime import pipeline
+from realtime.pictures import paint, tiles
 from rtstyle import stylizer as module
 from tests.engines.nets import add_net
 from tests.engines.tiled_nets import affine_net
@@ -15,12 +19,22 @@ def test_a_large_frame_is_painted_in_tiles_as_if_it_were_whole(monkeypatch: pyte
     frame = np.random.default_rng(0).integers(0, 256, (130, 180, 3), np.uint8)
     frame[:, 90:] //= 4
     add_net(user_folder(), affine_net())
+    opened: list[tuple[int, int]] = []
+
+    def counted(net: NetFile, size: tuple[int, int], *, backend: str, options: EngineOptions) -> Engine:
+        opened.append(size)
+        return backends.open_engine(net, size, backend=backend, options=options)
+
+    for part in (paint, pipeline, tiles):
+        monkeypatch.setattr(part, "open_engine", counted)
     with rtstyle.Stylizer(net="affine", precision="f32") as stylizer:
         whole = stylizer(frame)
+        assert opened == [(180, 130)]
         monkeypatch.setattr(paint, "TILE_SIDE", 128)
         monkeypatch.setattr(paint, "WHOLE_UP_TO", 100 * 100)
         monkeypatch.setattr(module, "WHOLE_UP_TO", 100 * 100)
         stylizer.close()  # the engine for the whole frame must not be what paints
         tiled = stylizer(frame)
-        assert stylizer._pipeline is None
+    assert len(opened) == 2
+    assert max(opened[1]) <= 128
     assert np.abs(whole.astype(np.int16) - tiled).max() <= 1

@@ -3,14 +3,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from engines.contract import EngineOptions, Picture
+from engines.errors import BadInputError
 from engines.net_file import NetFile
 from engines.styles import resolve_style
-from realtime.pictures.batch import BatchOptions, BatchSummary, paint_batch
-from realtime.pictures.chain import PictureChain
-from realtime.pictures.plan import plan
+from realtime.pictures.batch import BatchOptions, BatchSummary, Box, paint_batch, parse_box
+from realtime.pictures.paint import PicturePipeline
+from realtime.pictures.write import plan_pictures
 from realtime.pipeline import ResolvedPipeline, StyleParams
 from tests.engines.nets import identity_net
 from tests.realtime.pictures.files import gradient
@@ -19,9 +21,9 @@ F32 = EngineOptions(precision="f32")
 
 
 def _paint(net: NetFile, params: StyleParams, folder: Path, out: Path, said: list[str]) -> BatchSummary:
-    with PictureChain(ResolvedPipeline(net=net, params=params), options=F32) as painter:
+    with PicturePipeline(ResolvedPipeline(net=net, params=params), options=F32) as painter:
         return paint_batch(
-            plan([str(folder)], str(out)),
+            plan_pictures([str(folder)], str(out)),
             painter,
             BatchOptions(),
             notice=said.append,
@@ -84,3 +86,26 @@ def test_notices_name_the_picture(tmp_path: Path) -> None:
         f"{tmp_path / 'in' / 'a.gif'}: holds several pictures, only the first one is painted",
         str(tmp_path / "out" / "a.png"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "size", "fitted"),
+    [
+        ("20x20", (40, 30), (20, 15)),
+        ("80", (40, 30), (80, 60)),
+        ("10x1000", (40, 30), (10, 8)),
+        ("1", (9, 900), (1, 1)),
+    ],
+)
+def test_a_box_keeps_the_shape(text: str, size: tuple[int, int], fitted: tuple[int, int]) -> None:
+    assert parse_box(text).fitted(size) == fitted
+
+
+@pytest.mark.parametrize("text", ["", "x", "0x10", "10x", "-5", "10x10x10", "1.5", "99999", "wide", "²"])
+def test_sizes_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(BadInputError, match="WIDTHxHEIGHT or one number"):
+        parse_box(text)
+
+
+def test_a_box_is_what_was_said() -> None:
+    assert parse_box("640X480") == Box(width=640, height=480)

@@ -166,7 +166,7 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
     )
     assert done.stdout == f"{tmp_path / 'out.mp4'}: cannot be written: File too large\n"

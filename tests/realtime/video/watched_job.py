@@ -1,4 +1,4 @@
-"""python -m tests.realtime.video.watched_job IN OUT: a video, and how much memory this process had on the way, as JSON."""
+"""python -m tests.realtime.video.watched_job IN OUT: a video, and the memory of this process on the way, as JSON."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageCms, ImageOps
 
 from engines.errors import BadInputError
-from realtime.pictures.reading import photo_from_bytes, read_photo
+from realtime.pictures.read import Photo, photo_from_bytes, read_photo
 from tests.realtime.pictures.files import claims_to_be, encoded, gradient, swapped_profile
 
 
@@ -152,3 +152,46 @@ def test_what_is_not_there_and_what_is_a_folder_is_refused(tmp_path: Path) -> No
 def test_a_video_in_place_of_a_picture_is_sent_to_the_right_command() -> None:
     with pytest.raises(BadInputError, match="rtstyle video paints videos"):
         photo_from_bytes(b"\x1aE\xdf\xa3" * 100, "clip.mkv")
+
+
+def test_holes_take_the_colours_around_them_and_the_rest_stays() -> None:
+    pixels = np.zeros((60, 80, 3), np.uint8)
+    pixels[:, :40] = (200, 40, 40)
+    pixels[:, 40:] = (40, 40, 200)
+    alpha = np.full((60, 80), 255, np.uint8)
+    alpha[20:40, 5:25] = alpha[20:40, 55:75] = 0
+    alpha[0, 0] = 1
+    holes = alpha == 0
+    pixels[holes] = 0
+    filled = Photo(pixels=pixels, alpha=alpha).without_holes()
+    assert np.array_equal(filled.pixels[~holes], pixels[~holes])
+    assert np.abs(filled.pixels[20:40, 5:25].astype(int) - [200, 40, 40]).max() < 40
+    assert np.abs(filled.pixels[20:40, 55:75].astype(int) - [40, 40, 200]).max() < 40
+    assert filled.alpha is alpha
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 700), (700, 3), (1025, 513)])
+def test_holes_of_any_size_are_filled(size: tuple[int, int]) -> None:
+    width, height = size
+    pixels, alpha = np.zeros((height, width, 3), np.uint8), np.zeros((height, width), np.uint8)
+    pixels[0, 0], alpha[0, 0] = (90, 160, 30), 255
+    filled = Photo(pixels=pixels, alpha=alpha).without_holes().pixels
+    assert np.abs(filled.astype(int) - [90, 160, 30]).max() <= 2
+
+
+def test_a_picture_without_holes_or_with_nothing_to_see_stays_as_it_is() -> None:
+    for alpha in (None, np.full((30, 40), 1, np.uint8), np.zeros((30, 40), np.uint8)):
+        photo = Photo(pixels=gradient(), alpha=alpha)
+        assert photo.without_holes() is photo
+
+
+def test_alpha_follows_pictures_that_change_their_size() -> None:
+    alpha = np.zeros((30, 40), np.uint8)
+    alpha[:, 20:] = 255
+    photo = Photo(pixels=gradient(), alpha=alpha)
+    for other in (photo.resized((80, 60)), photo.painted(np.zeros((60, 80, 3), np.uint8))):
+        assert other.size == (80, 60)
+        assert other.alpha is not None
+        assert other.alpha.shape == (60, 80)
+        assert not other.alpha[:, :36].any()
+        assert (other.alpha[:, 44:] == 255).all()
