@@ -1,4 +1,4 @@
-"""The page of figures, docs/benchmarks.md, written from results/:
+"""The figures in docs/benchmarks.md, and the few in README.md, written from results/:
 
     python -m benchmarks.report
 
@@ -22,9 +22,10 @@ from benchmarks.results import RESULTS, latency_of, read_result, rows_of, size_t
 from benchmarks.tables import compact_table, peers_tables, steps_text
 from engines.errors import BadInputError, RtStyleError
 
-__all__ = ["PAGE", "RENDERERS", "main", "rendered"]
+__all__ = ["PAGES", "RENDERERS", "main", "rendered"]
 
-PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+_ROOT = Path(__file__).parent.parent
+PAGES = (_ROOT / "docs" / "benchmarks.md", _ROOT / "README.md")
 _BLOCK = re.compile(r"(?<=<!-- figures: )([a-z-]+)( -->\n)(.*?)(?=<!-- end -->\n)", re.DOTALL)
 _BACKENDS = {"openvino": "OpenVINO", "onnxruntime": "ONNX Runtime", "torch": "PyTorch", "tensorrt": "TensorRT"}
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
@@ -49,21 +50,46 @@ def rendered(text: str, results: Path = RESULTS) -> str:
 def main(
     check: Annotated[bool, typer.Option("--check", help="Write nothing: exit code 1 where the two differ.")] = False,
 ) -> None:
-    """Write the figures of benchmarks/results into docs/benchmarks.md."""
+    """Write the figures of benchmarks/results into the pages that show them."""
     try:
-        before = PAGE.read_text(encoding="utf-8")
-        after = rendered(before)
+        texts = {page: page.read_text(encoding="utf-8") for page in PAGES}
+        stale = {page: after for page, before in texts.items() if (after := rendered(before)) != before}
     except (OSError, RtStyleError) as error:
         typer.echo(f"benchmarks.report: {error}", err=True)
         raise typer.Exit(2) from error
-    if before == after:
-        typer.echo(f"{PAGE.name} says what the results say")
+    names = " and ".join(page.name for page in stale or PAGES)
+    if not stale:
+        typer.echo(f"{names} say what the results say")
     elif check:
-        typer.echo(f"{PAGE.name} and benchmarks/results differ: run python -m benchmarks.report", err=True)
+        typer.echo(f"{names} and benchmarks/results differ: run python -m benchmarks.report", err=True)
         raise typer.Exit(1)
     else:
-        PAGE.write_text(after, encoding="utf-8")
-        typer.echo(f"{PAGE.name}: figures written anew")
+        for page, after in stale.items():
+            page.write_text(after, encoding="utf-8")
+        typer.echo(f"{names}: figures written anew")
+
+
+def _summary(results: Path) -> str:
+    """What a newcomer wants to know: fps-640x480.json, fps-sweep.json, video.json, video-sr4.json."""
+    names = ("fps-640x480", "fps-sweep", "video", "video-sr4")
+    cam, sweep, video, larger = (read_result(results / f"{name}.json") for name in names)
+    _same_machine(dict(zip(names, (cam, sweep, video, larger), strict=True)))
+    precision = cam["engine"]["precision"]
+    light = next(
+        row
+        for row in rows_of(sweep, "fps-sweep.json")
+        if (row.get("net"), row["size"], row.get("engine", {}).get("precision")) == ("micro", [1280, 720], precision)
+    )
+    return f"""\
+{_cores(cam["machine"])}, no GPU, {_BACKENDS[cam["engine"]["backend"]]} in {precision}:
+
+| | frames/s |
+|---|---|
+| `rtstyle cam`, {size_text(cam["size"])} | {cam["cam_fps"]["median"]:.0f} |
+| `rtstyle cam --net micro`, {size_text(light["size"])} | {light["cam_fps"]["median"]:.0f} |
+| `rtstyle video`, {size_text(video["size"])} with sound | {video["video_fps"]["median"]:.0f} |
+| `rtstyle video --sr 4`, {size_text(larger["size"])} to {size_text(larger["last_run"]["size"])} \
+| {larger["video_fps"]["median"]:.0f} |"""
 
 
 def _speed(results: Path) -> str:
@@ -269,6 +295,7 @@ RENDERERS: dict[str, Callable[[Path], str]] = {
     "stability": _stability,
     "steps": _steps,
     "styles": _styles,
+    "summary": _summary,
     "sweep": _sweep,
     "upscaling": _upscaling,
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.report import PAGE, RENDERERS, rendered
+from benchmarks.report import PAGES, RENDERERS, rendered
 from benchmarks.results import RESULTS
 from engines.errors import BadInputError
 from tests.benchmarks.fps_rows import MACHINE, fps_row
@@ -32,9 +32,10 @@ def _change(path: Path, *keys: str, value: object) -> None:
     path.write_text(json.dumps(found))
 
 
-def test_the_page_says_what_the_results_say() -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    assert "<!-- figures: speed -->" in text
+@pytest.mark.parametrize(("page", "figures"), zip(PAGES, ("speed", "summary"), strict=True))
+def test_the_pages_say_what_the_results_say(page: Path, figures: str) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert f"<!-- figures: {figures} -->" in text
     assert rendered(text) == text, "run python -m benchmarks.report"
 
 
