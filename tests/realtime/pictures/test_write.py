@@ -10,7 +10,7 @@ from PIL import Image
 from engines.errors import BadInputError, OutputError
 from realtime.pictures.read import Photo, photo_from_bytes
 from realtime.pictures.write import FORMATS, bytes_from_photo, format_of, left_out, parse_format, plan_pictures
-from rtstyle.commands.options import spoken
+from rtstyle.commands.options import error_text
 from tests.realtime.pictures.files import gradient
 
 
@@ -82,7 +82,7 @@ def test_what_does_not_fit_together_is_refused(
 ) -> None:
     with pytest.raises(BadInputError) as caught:
         plan_pictures([str(folder / text) for text in inputs], str(folder / out), **options)  # type: ignore[arg-type]
-    assert re.search(reason, spoken(caught.value))
+    assert re.search(reason, error_text(caught.value))
 
 
 def test_stdout_takes_one_picture_and_stdin_has_no_name(folder: Path) -> None:

@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rtstyle.api import stylize_video
 
 from engines.contract import Picture
 from engines.errors import BadInputError, OutputError
 from realtime.queues import BoundedQueue, Closed
 from realtime.video.encoders import CODECS
 from realtime.video.writer import EncoderReport, RecordingWriter, check_recording, encoder_reports
-from rtstyle.commands.options import spoken
-from rtstyle.video_api import stylize_video
+from rtstyle.commands.options import error_text
 from tests.realtime.video.clips import Clip, number_frame, number_of, pictures, psnr, scene, timestamps, write_clip
 from tests.rtstyle.command import ROOT
 
@@ -151,7 +151,7 @@ def test_targets_that_cannot_be_recorded_to_are_refused_with_what_to_do(tmp_path
         for refuse in (check_recording, lambda path, replace: RecordingWriter(path, _SIZE, replace=replace)):
             with pytest.raises(OutputError) as caught:
                 refuse(tmp_path / name, replace=False)
-            assert why in spoken(caught.value)
+            assert why in error_text(caught.value)
     check_recording(tmp_path / "there.mp4", replace=True)
 
 
