@@ -25,7 +25,7 @@ from rtstyle.commands import (
     train,
     video,
 )
-from rtstyle.commands.options import spoken
+from rtstyle.commands.options import error_text
 
 __all__ = ["app", "main"]
 
@@ -89,7 +89,7 @@ def main() -> None:
             typer.echo(f"rtstyle: {_one_line(error)}", err=True)
         sys.exit(2)
     except RtStyleError as error:
-        typer.echo(f"rtstyle: {spoken(error)}", err=True)
+        typer.echo(f"rtstyle: {error_text(error)}", err=True)
         sys.exit(2)
     except BrokenPipeError:  # the reader of a pipe has gone, as with `| head`
         sys.stderr.close()

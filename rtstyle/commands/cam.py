@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from realtime.user_options import StyleOptions, parse_size
-from rtstyle.commands.options import BackendOption, JsonOption, PrecisionOption, takes_style_options
+from rtstyle.commands.options import BackendOption, JsonOption, PrecisionOption, notify, takes_style_options
 
 if TYPE_CHECKING:
     import threading
@@ -107,14 +107,10 @@ def cam(
     )
     stop = threading.Event()
     _stop_on_signals(stop)
-    summary: CamSummary = run_camera(options, notify=_notify, stop=stop)
+    summary: CamSummary = run_camera(options, notify=notify, stop=stop)
     typer.echo(json.dumps(summary.as_dict(), indent=2) if as_json else summary.line())
     if summary.interrupted:
         raise typer.Exit(130)
-
-
-def _notify(text: str) -> None:
-    typer.echo(f"rtstyle: {text}", err=True)
 
 
 def _stop_on_signals(stop: threading.Event) -> None:

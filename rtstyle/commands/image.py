@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from realtime.user_options import StyleOptions
-from rtstyle.commands.options import BackendOption, JsonOption, spoken, takes_style_options
+from rtstyle.commands.options import BackendOption, JsonOption, error_text, notify, takes_style_options
 
 if TYPE_CHECKING:
     from engines.errors import RtStyleError
@@ -81,7 +81,7 @@ def image(
     tasks = plan(inputs, out, recursive=recursive, file_format=chosen)
     found = resolve(styling)
     with _steps() as progress:
-        painter = PictureChain(found, backend=backend, tile=tile, notice=_say, progress=progress)
+        painter = PictureChain(found, backend=backend, tile=tile, notice=notify, progress=progress)
         _run(tasks, painter, options, as_json=as_json)
 
 
@@ -116,11 +116,11 @@ def _run(tasks: list[Task], painter: PictureChain, options: BatchOptions, *, as_
     try:
         with painter:
             summary = paint_batch(
-                tasks, painter, options, notice=_say, failed=_ignore if alone else _say_error, done=done
+                tasks, painter, options, notice=notify, failed=_ignore if alone else _say_error, done=done
             )
             facts = _facts(summary, painter)
     except KeyboardInterrupt:
-        _say("interrupted: what was painted so far is complete")
+        notify("interrupted: what was painted so far is complete")
         raise typer.Exit(_INTERRUPTED) from None
     if as_json:
         import json
@@ -149,16 +149,12 @@ def _facts(summary: BatchSummary, painter: PictureChain) -> dict[str, Any]:
         "backend": joined(specs, "backend") or None,
         "precision": joined(specs, "precision") or None,
         "pictures": [dataclasses.asdict(painted) for painted in summary.painted],
-        "failures": [{"source": failure.source, "error": spoken(failure.error)} for failure in summary.failed],
+        "failures": [{"source": failure.source, "error": error_text(failure.error)} for failure in summary.failed],
     }
 
 
-def _say(text: str) -> None:
-    typer.echo(f"rtstyle: {text}", err=True)
-
-
 def _say_error(error: RtStyleError) -> None:
-    _say(spoken(error))
+    notify(error_text(error))
 
 
 def _ignore(error: RtStyleError) -> None:

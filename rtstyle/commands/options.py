@@ -17,7 +17,7 @@ from typing import Annotated, Any, Optional, get_type_hints
 import typer
 
 from engines.errors import RtStyleError
-from realtime.user_options import StyleOptions
+from realtime.user_options import StyleOptions, full_text
 
 # ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
 
@@ -28,8 +28,10 @@ __all__ = [
     "PrecisionOption",
     "SrOption",
     "StyleOption",
+    "as_flags",
+    "error_text",
+    "notify",
     "several",
-    "spoken",
     "takes_style_options",
 ]
 
@@ -97,7 +99,16 @@ def several(values: list[str] | None) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def spoken(error: RtStyleError) -> str:
-    """The message and the hint of an error in one line, the options in them as flags."""
-    text = f"{error}: {error.hint}" if error.hint else str(error)
+def as_flags(text: str) -> str:
+    """A text of the library with the options in it, such as `keep_colors` between backticks, as flags."""
     return re.sub(r"`([a-z_]+)`", lambda found: _FLAGS.get(found[1], f"--{found[1].replace('_', '-')}"), text)
+
+
+def error_text(error: RtStyleError) -> str:
+    """The message and the hint of an error in one line, the options in them as flags. All errors are shown by this."""
+    return as_flags(full_text(error))
+
+
+def notify(text: str) -> None:
+    """Say something on stderr in a line of its own, the options in it as flags."""
+    typer.echo(f"rtstyle: {as_flags(text)}", err=True)

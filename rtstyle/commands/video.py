@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from realtime.user_options import StyleOptions, parse_size
-from rtstyle.commands.options import BackendOption, JsonOption, PrecisionOption, takes_style_options
+from rtstyle.commands.options import BackendOption, JsonOption, PrecisionOption, as_flags, notify, takes_style_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,7 +86,7 @@ def video(
         with _terminated_like_interrupted(), _shown(job.source) as (progress, notice):
             summary = stylize_video_file(job, progress=progress, notice=notice)
     except KeyboardInterrupt:
-        typer.echo("rtstyle: interrupted before there was anything to keep", err=True)
+        notify("interrupted before there was anything to keep")
         raise typer.Exit(_INTERRUPTED) from None
     _report(summary, as_json=as_json)
     if summary.interrupted:
@@ -137,7 +137,7 @@ def _shown(source: Path) -> Iterator[tuple[Progress | None, Notice]]:
     console = Console(stderr=True)
 
     def say(text: str) -> None:
-        console.print(f"rtstyle: {text}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"rtstyle: {as_flags(text)}", markup=False, highlight=False, soft_wrap=True)
 
     if not console.is_terminal:
         yield None, say

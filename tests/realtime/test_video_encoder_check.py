@@ -7,7 +7,7 @@ import pytest
 from engines.errors import OutputError
 from realtime.video.encoder_check import EncoderReport, encoder_reports
 from realtime.video.encoders import CODECS
-from rtstyle.video_api import stylize_video
+from rtstyle.api import stylize_video
 from tests.realtime.live.clips import write_clip
 
 

@@ -13,7 +13,7 @@ import av
 import pytest
 
 from engines.errors import BackendError, BadInputError, OutputError, RtStyleError, SourceError
-from rtstyle.commands.options import spoken
+from rtstyle.commands.options import error_text
 from tests.conftest import shared
 from tests.realtime.video_clips import Clip, number_frame, number_of, pictures, run, scene, timestamps, tone, write_clip
 
@@ -28,8 +28,8 @@ def _refused(kind: type[RtStyleError], text: str, source: Path, target: Path, **
     before = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else None
     with pytest.raises(kind) as caught:
         run(source, target, **options)
-    assert text in spoken(caught.value)
-    assert "\n" not in spoken(caught.value)
+    assert text in error_text(caught.value)
+    assert "\n" not in error_text(caught.value)
     if before is not None:
         assert sorted(p.name for p in folder.iterdir()) == before
 
@@ -135,7 +135,7 @@ def test_a_hardware_encoder_works_or_says_what_it_needs(tmp_path: Path, codec: s
     try:
         run(source, tmp_path / "out.mp4", codec=codec)
     except OutputError as error:
-        failure = spoken(error)
+        failure = error_text(error)
     if failure:
         assert re.search(r"it needs .*: try --codec h264$", failure)
         assert sorted(p.name for p in tmp_path.iterdir()) == ["in.mp4"]

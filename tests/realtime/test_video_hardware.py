@@ -16,7 +16,7 @@ from realtime.video import hardware
 from realtime.video.colour import ToRgb, colour_of
 from realtime.video.encoders import CODECS
 from realtime.video.hardware import CPU, CUDA, choose_decoder, faster_encoder, why_no_nvenc
-from rtstyle.commands.options import spoken
+from rtstyle.commands.options import error_text
 from tests.realtime.video_clips import Clip, pictures, run, scene, write_clip
 
 
@@ -63,8 +63,8 @@ def test_without_a_gpu_auto_is_the_cpu_and_nothing_is_tried_or_said(
 def test_a_decoder_that_is_named_and_not_there_is_one_line_with_the_way_on(clip: Path, tmp_path: Path) -> None:
     with pytest.raises(BackendError) as caught:
         run(clip, tmp_path / "out.mp4", decoder="cuda")
-    assert re.search(r"^--decoder cuda: no NVIDIA .* or use --decoder cpu$", spoken(caught.value))
-    assert "openvino" not in spoken(caught.value)
+    assert re.search(r"^--decoder cuda: no NVIDIA .* or use --decoder cpu$", error_text(caught.value))
+    assert "openvino" not in error_text(caught.value)
     assert not (tmp_path / "out.mp4").exists()
 
 
@@ -73,7 +73,7 @@ def test_a_decoder_that_is_named_and_not_there_is_one_line_with_the_way_on(clip:
 def test_an_encoder_that_is_named_and_not_there_says_why(clip: Path, tmp_path: Path, codec: str) -> None:
     with pytest.raises(OutputError) as caught:
         run(clip, tmp_path / "out.mp4", codec=codec)
-    assert re.search(r"it needs an NVIDIA GPU .*; no NVIDIA driver .*: try --codec h264$", spoken(caught.value))
+    assert re.search(r"it needs an NVIDIA GPU .*; no NVIDIA driver .*: try --codec h264$", error_text(caught.value))
 
 
 @pytest.mark.usefixtures("a_gpu_is_said_to_be_here")
@@ -86,8 +86,8 @@ def test_what_the_gpu_does_not_take_is_decoded_by_the_cpu_with_auto_and_an_error
     assert summary.notices[0].startswith("the CPU decodes: ")
     with pytest.raises(BackendError) as caught:
         run(clip, tmp_path / "named.mp4", decoder="cuda")
-    assert spoken(caught.value).endswith("use --decoder cpu")
-    assert "\n" not in spoken(caught.value)
+    assert error_text(caught.value).endswith("use --decoder cpu")
+    assert "\n" not in error_text(caught.value)
 
 
 @pytest.mark.usefixtures("a_gpu_is_said_to_be_here")
@@ -138,7 +138,7 @@ def test_what_makes_no_sense_is_refused(clip: Path, tmp_path: Path) -> None:
         run(clip, tmp_path / "out.mp4", decoder="cudo")
     with pytest.raises(BadInputError) as caught:
         run(clip, tmp_path / "out.mp4", codec="auto", preset="p4")
-    assert "name the encoder with --codec" in spoken(caught.value)
+    assert "name the encoder with --codec" in error_text(caught.value)
     with pytest.raises(BadInputError, match=r"h264_nvenc is 1 \(best\) to 51, got 0"):
         run(clip, tmp_path / "out.mp4", codec="h264_nvenc", crf=0)
 

@@ -9,7 +9,7 @@ from engines.backends import cache_folder
 from engines.contract import EngineOptions
 from realtime.pipeline import joined, open_pipeline, resolve
 from realtime.user_options import StyleOptions
-from rtstyle.stylizer import Stylizer, Upscaler
+from rtstyle.api import Stylizer, Upscaler
 
 if TYPE_CHECKING:
     from benchmarks.peers.runner import Frame, Job, Program, Sink

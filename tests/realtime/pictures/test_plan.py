@@ -7,7 +7,7 @@ import pytest
 
 from engines.errors import BadInputError
 from realtime.pictures.plan import plan
-from rtstyle.commands.options import spoken
+from rtstyle.commands.options import error_text
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_what_does_not_fit_together_is_refused(
 ) -> None:
     with pytest.raises(BadInputError) as caught:
         plan([str(folder / text) for text in inputs], str(folder / out), **options)  # type: ignore[arg-type]
-    assert re.search(reason, spoken(caught.value))
+    assert re.search(reason, error_text(caught.value))
 
 
 def test_stdout_takes_one_picture_and_stdin_has_no_name(folder: Path) -> None:
