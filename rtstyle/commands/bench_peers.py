@@ -9,7 +9,7 @@ import typer
 
 from rtstyle.commands.bench import SaveOption, say, write_figures
 from rtstyle.commands.bench_speed import RoundsOption
-from rtstyle.commands.options import JsonOption, several
+from rtstyle.commands.options import JsonOption, notify, several
 
 if TYPE_CHECKING:
     from benchmarks.peers.roster import Peer
@@ -117,7 +117,7 @@ def _warned_if_busy() -> float | None:
 
     busy = busy_cores()
     if busy is not None and busy > NEARLY_IDLE:
-        say(f"rtstyle: other programs keep {busy} cores busy: these ratios are not those of a quiet machine")
+        notify(f"other programs keep {busy} cores busy: these ratios are not those of a quiet machine")
     return busy
 
 

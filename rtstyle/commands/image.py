@@ -9,13 +9,24 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from realtime.user_options import StyleOptions
-from rtstyle.commands.options import BackendOption, JsonOption, error_text, notify, takes_style_options
+from rtstyle.commands.options import (
+    BackendOption,
+    JsonOption,
+    engine_option,
+    error_text,
+    notify,
+    output_option,
+    source_option,
+    takes_style_options,
+)
 
 if TYPE_CHECKING:
     from engines.errors import RtStyleError
     from realtime.pictures.batch import BatchOptions, BatchSummary, Painted
     from realtime.pictures.chain import PictureChain
     from realtime.pictures.plan import Task
+
+# ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
 
 __all__ = ["image"]
 
@@ -35,22 +46,21 @@ def image(
     ],
     styling: StyleOptions,
     size: Annotated[
-        Optional[str],  # noqa: UP045 (typer reads it at run time)
-        typer.Option("--size", help="Scale pictures first to fit into WIDTHxHEIGHT, or a square of one number."),
+        Optional[str],
+        source_option("--size", help="Scale pictures first to fit into WIDTHxHEIGHT, or a square of one number."),
     ] = None,
     quality: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option("--quality", help="1 to 100 for JPEG (default 92) and WebP (default 90)."),
+        Optional[int], output_option("--quality", help="1 to 100 for JPEG (default 92) and WebP (default 90).")
     ] = None,
     file_format: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--format", help="jpeg, png or webp. Default: as OUT or the picture is named; png for stdout."),
+        Optional[str],
+        output_option("--format", help="jpeg, png or webp. Default: as OUT or the picture is named; png for stdout."),
     ] = None,
-    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Take the folders within folders too.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
+    recursive: Annotated[bool, source_option("--recursive", "-r", help="Take the folders within folders too.")] = False,
+    force: Annotated[bool, output_option("--force", help="Overwrite existing files.")] = False,
     tile: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option(
+        Optional[int],
+        engine_option(
             "--tile",
             help="Paint larger pictures in tiles of at most this many pixels a side, which bounds the memory; "
             "0: never. Default: 1024 for pictures above 16 million pixels.",
@@ -61,10 +71,14 @@ def image(
 ) -> None:
     """Paint pictures, enlarge them, or both: one, many, or a folder.
 
+    \b
+    Examples:
+      rtstyle image holiday.jpg painted.jpg --style starry-night
+      rtstyle image photos painted --recursive --style wave --strength 0.8
+      rtstyle image small.png large.png --sr 4
+
     Orientation, transparency and EXIF data are kept; colours become sRGB. Where several nets have the style, `fast`
     paints, and --net names another.
-
-    Example: rtstyle image holiday.jpg painted.jpg --style starry-night
     """
     from realtime.pictures.batch import BatchOptions
     from realtime.pictures.chain import PictureChain
@@ -116,7 +130,12 @@ def _run(tasks: list[Task], painter: PictureChain, options: BatchOptions, *, as_
     try:
         with painter:
             summary = paint_batch(
-                tasks, painter, options, notice=notify, failed=_ignore if alone else _say_error, done=done
+                tasks,
+                painter,
+                options,
+                notice=notify,
+                failed=_ignore if alone else lambda error: notify(error_text(error)),
+                done=done,
             )
             facts = _facts(summary, painter)
     except KeyboardInterrupt:
@@ -151,10 +170,6 @@ def _facts(summary: BatchSummary, painter: PictureChain) -> dict[str, Any]:
         "pictures": [dataclasses.asdict(painted) for painted in summary.painted],
         "failures": [{"source": failure.source, "error": error_text(failure.error)} for failure in summary.failed],
     }
-
-
-def _say_error(error: RtStyleError) -> None:
-    notify(error_text(error))
 
 
 def _ignore(error: RtStyleError) -> None:

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from realtime.user_options import StyleOptions, parse_size
-from rtstyle.commands.options import BackendOption, JsonOption, PrecisionOption, as_flags, notify, takes_style_options
+from rtstyle.commands.options import (
+    BackendOption,
+    JsonOption,
+    PrecisionOption,
+    as_flags,
+    notify,
+    output_option,
+    source_option,
+    takes_style_options,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +26,8 @@ if TYPE_CHECKING:
     from realtime.video.job import Progress
     from realtime.video.options import VideoSummary
     from realtime.video.timing import Notice
+
+# ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
 
 __all__ = ["video"]
 
@@ -29,34 +40,38 @@ def video(
     source: Annotated[str, typer.Argument(metavar="IN", help="The video file.")],
     target: Annotated[str, typer.Argument(metavar="OUT", help="The result: .mp4, .m4v, .mov, .mkv or .webm.")],
     styling: StyleOptions,
-    start: Annotated[Optional[str], typer.Option("--start", help="Begin here: seconds or h:m:s.")] = None,  # noqa: UP045
-    end: Annotated[Optional[str], typer.Option("--end", help="End before this time: seconds or h:m:s.")] = None,  # noqa: UP045
-    size: Annotated[Optional[str], typer.Option("--size", help="WIDTHxHEIGHT to scale the frames to first.")] = None,  # noqa: UP045
+    start: Annotated[Optional[str], source_option("--start", help="Begin here: seconds or h:m:s.")] = None,
+    end: Annotated[Optional[str], source_option("--end", help="End before this time: seconds or h:m:s.")] = None,
+    size: Annotated[Optional[str], source_option("--size", help="WIDTHxHEIGHT to scale the frames to first.")] = None,
     codec: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
+        Optional[str],
+        output_option(
             "--codec",
             help="h264, hevc, av1, vp9, or an encoder: h264_nvenc, hevc_nvenc, av1_nvenc, h264_vaapi, h264_qsv, "
             "h264_videotoolbox; auto: an NVIDIA GPU's encoder where there is one. Default: h264 on the CPU.",
         ),
     ] = None,
-    crf: Annotated[Optional[int], typer.Option("--crf", help="Quality: lower is better. h264: 0 to 51, 20.")] = None,  # noqa: UP045
-    preset: Annotated[Optional[str], typer.Option("--preset", help="The encoder's speed. h264: veryfast.")] = None,  # noqa: UP045
+    crf: Annotated[Optional[int], output_option("--crf", help="Quality: lower is better. h264: 0 to 51, 20.")] = None,
+    preset: Annotated[Optional[str], output_option("--preset", help="The encoder's speed. h264: veryfast.")] = None,
     decoder: Annotated[
-        str, typer.Option("--decoder", help="cpu, cuda (an NVIDIA GPU), or auto: what a trial shows to be faster.")
+        str, source_option("--decoder", help="cpu, cuda (an NVIDIA GPU), or auto: what a trial shows to be faster.")
     ] = "auto",
-    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing OUT.")] = False,
+    force: Annotated[bool, output_option("--force", help="Overwrite an existing OUT.")] = False,
     backend: BackendOption = "auto",
     precision: PrecisionOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Paint every frame of a video, enlarge it, or both; sound, subtitles, chapters and timestamps stay as they are.
 
+    \b
+    Examples:
+      rtstyle video in.mp4 out.mp4 --style starry-night
+      rtstyle video in.mp4 out.mp4 --start 1:30 --end 2:00 --keep-colors
+      rtstyle video in.mp4 larger.mkv --sr 2 --codec hevc --crf 22
+
     Nothing hurries here: where several nets have the style, `fast` paints, and --net names another.
 
     Ctrl-C finishes what was painted into a playable file.
-
-    Example: rtstyle video in.mp4 out.mp4 --style starry-night
     """
     from pathlib import Path
 
