@@ -9,6 +9,7 @@ import typer
 
 from realtime.user_options import StyleOptions, parse_size
 from rtstyle.commands.options import (
+    INTERRUPTED,
     BackendOption,
     JsonOption,
     PrecisionOption,
@@ -118,7 +119,7 @@ def cam(
     summary: CamSummary = run_camera(options, notify=notify, stop=stop)
     typer.echo(json.dumps(summary.as_dict(), indent=2) if as_json else summary.line())
     if summary.interrupted:
-        raise typer.Exit(130)
+        raise typer.Exit(INTERRUPTED)
 
 
 def _stop_on_signals(stop: threading.Event) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from realtime.user_options import StyleOptions
 from rtstyle.commands.options import (
+    INTERRUPTED,
     BackendOption,
     JsonOption,
     engine_option,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["image"]
 
-_INTERRUPTED = 130
 _FAILED = 2
 
 
@@ -95,8 +95,8 @@ def image(
     tasks = plan(inputs, out, recursive=recursive, file_format=chosen)
     found = resolve(styling)
     with _steps() as progress:
-        painter = PictureChain(found, backend=backend, tile=tile, notice=notify, progress=progress)
-        _run(tasks, painter, options, as_json=as_json)
+        pipeline = PictureChain(found, backend=backend, tile=tile, notice=notify, progress=progress)
+        _run(tasks, pipeline, options, as_json=as_json)
 
 
 def _check_ends(inputs: list[str], out: str, *, as_json: bool) -> None:
@@ -114,7 +114,7 @@ def _check_ends(inputs: list[str], out: str, *, as_json: bool) -> None:
         raise BadInputError("a picture is not written to a terminal: send stdout to a file or a program")
 
 
-def _run(tasks: list[Task], painter: PictureChain, options: BatchOptions, *, as_json: bool) -> None:
+def _run(tasks: list[Task], pipeline: PictureChain, options: BatchOptions, *, as_json: bool) -> None:
     """Paint, report, and end with the right exit code."""
     import time
 
@@ -128,19 +128,19 @@ def _run(tasks: list[Task], painter: PictureChain, options: BatchOptions, *, as_
     began = time.monotonic()
     alone = len(tasks) == 1
     try:
-        with painter:
+        with pipeline:
             summary = paint_batch(
                 tasks,
-                painter,
+                pipeline,
                 options,
                 notice=notify,
                 failed=_ignore if alone else lambda error: notify(error_text(error)),
                 done=done,
             )
-            facts = _facts(summary, painter)
+            facts = _facts(summary, pipeline)
     except KeyboardInterrupt:
         notify("interrupted: what was painted so far is complete")
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
     if as_json:
         import json
 
@@ -154,12 +154,12 @@ def _run(tasks: list[Task], painter: PictureChain, options: BatchOptions, *, as_
         raise typer.Exit(_FAILED)
 
 
-def _facts(summary: BatchSummary, painter: PictureChain) -> dict[str, Any]:
+def _facts(summary: BatchSummary, pipeline: PictureChain) -> dict[str, Any]:
     import dataclasses
 
     from realtime.pipeline import joined
 
-    specs = painter.specs
+    specs = pipeline.specs
     return {
         "files": len(summary.painted) + len(summary.failed),
         "painted": len(summary.painted),

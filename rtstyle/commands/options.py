@@ -24,6 +24,7 @@ from realtime.user_options import StyleOptions, full_text
 
 __all__ = [
     "BackendOption",
+    "INTERRUPTED",
     "JsonOption",
     "NetOption",
     "PanelCommand",
@@ -40,6 +41,9 @@ __all__ = [
     "takes_style_options",
 ]
 
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C and a clean finish."""
 
 source_option: Callable[..., Any] = partial(typer.Option, rich_help_panel="Source")
 output_option: Callable[..., Any] = partial(typer.Option, rich_help_panel="Output")

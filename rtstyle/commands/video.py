@@ -10,6 +10,7 @@ import typer
 
 from realtime.user_options import StyleOptions, parse_size
 from rtstyle.commands.options import (
+    INTERRUPTED,
     BackendOption,
     JsonOption,
     PrecisionOption,
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 # ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
 
 __all__ = ["video"]
-
-_INTERRUPTED = 130
 
 
 @takes_style_options
@@ -102,10 +101,10 @@ def video(
             summary = stylize_video_file(job, progress=progress, notice=notice)
     except KeyboardInterrupt:
         notify("interrupted before there was anything to keep")
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
     _report(summary, as_json=as_json)
     if summary.interrupted:
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
     if summary.incomplete is not None:
         raise SourceError(f"{source}: ends too early, {summary.incomplete}: {target} holds those")
 
