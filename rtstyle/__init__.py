@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         StyleFileError,
     )
     from realtime.user_options import StyleOptions
-    from realtime.video.options import VideoSummary
+    from realtime.video.job import VideoSummary
     from rtstyle.api import Stylizer, Upscaler, stylize_video
 
 __all__ = [
@@ -49,7 +49,7 @@ _HOMES = {
     "StyleOptions": "realtime.user_options",
     "Stylizer": "rtstyle.api",
     "Upscaler": "rtstyle.api",
-    "VideoSummary": "realtime.video.options",
+    "VideoSummary": "realtime.video.job",
     "stylize_video": "rtstyle.api",
 }
 """Where names live, apart from the errors."""

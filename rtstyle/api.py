@@ -18,21 +18,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from engines.cache import cache_folder
+from engines.styles import AUTO_NET, ResolvedStyle
 
-from engines.backends import AUTO, cache_folder
+from engines.backends import AUTO
 from engines.contract import EngineOptions, Picture
 from engines.errors import BadInputError
 from engines.lifecycle import Closing
-from engines.look import AUTO_NET, Look
 from realtime.net_choice import NetChoice, choose
-from realtime.pictures.chain import PictureChain
-from realtime.pictures.paint import TILE_SIDE, WHOLE_UP_TO
+from realtime.pictures.paint import TILE_SIDE, WHOLE_UP_TO, PicturePipeline
 from realtime.pipeline import Pipeline, ResolvedPipeline, open_pipeline, resolve, resolve_all
 from realtime.user_options import StyleOptions, style_options
 
 if TYPE_CHECKING:
-    from realtime.video.job import Progress
-    from realtime.video.options import VideoSummary
+    from realtime.video.job import Progress, VideoSummary
 
 __all__ = ["Stylizer", "Time", "Upscaler", "stylize_video"]
 
@@ -66,7 +65,7 @@ class _Frames(Closing):
         self._options = EngineOptions(precision=precision, cache=cache_folder())
         self._pipeline: Pipeline | None = None
         self._engines = ExitStack()
-        self._pictures: PictureChain | None = None
+        self._pictures: PicturePipeline | None = None
 
     def __call__(self, frame: Picture) -> Picture:
         """Do it to one frame: uint8 `(h, w, 3)` RGB, 16x16 or larger; returns a new uint8 `(h * n, w * n, 3)`, where
@@ -80,7 +79,9 @@ class _Frames(Closing):
             return next(self.stream([frame]))
         if self._pictures is None:
             options = replace(self._options, cache=None)  # the statistics' graphs are of use for this picture only
-            self._pictures = PictureChain(self._resolved, backend=self._backend, options=options, notice=logger.warning)
+            self._pictures = PicturePipeline(
+                self._resolved, backend=self._backend, options=options, notice=logger.warning
+            )
         return self._pictures.paint(frame)
 
     def stream(self, frames: Iterable[Picture]) -> Iterator[Picture]:
@@ -172,7 +173,7 @@ class Stylizer(_Frames):
         super().__init__([first, *others], fps=fps, backend=backend, precision=precision)
 
     @property
-    def style(self) -> Look:
+    def style(self) -> ResolvedStyle:
         """The style, and the net that paints it now."""
         assert self._resolved.style is not None
         return self._resolved.style
@@ -235,8 +236,10 @@ def stylize_video(
     is painted as far as it goes, and the summary's `incomplete` says so. At a KeyboardInterrupt what was painted is
     finished into a playable file before KeyboardInterrupt is raised.
     """
-    from realtime.video.job import stylize_video_file  # who only paints frames needs no FFmpeg
-    from realtime.video.options import VideoJob
+    from realtime.video.job import (
+        VideoJob,
+        stylize_video_file,  # who only paints frames needs no FFmpeg
+    )
 
     options = style_options(style, net=net, strength=strength, keep_colors=keep_colors, sr=sr, sr_mode=sr_mode)
     job = VideoJob(
@@ -267,7 +270,7 @@ def _check(frame: Picture) -> None:
 
 
 def _seconds(name: str, time: Time | None) -> Fraction | None:
-    from realtime.video.options import parse_time
+    from realtime.video.job import parse_time
 
     if time is None:
         return None

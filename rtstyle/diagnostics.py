@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from engines.backends import AUTO, cache_folder
+from engines.cache import cache_folder
+
+from engines.backends import AUTO
 from engines.contract import EngineOptions
 from engines.errors import RtStyleError
 from realtime.net_choice import SHARE, NetChoice, at_hand, eligible, predict

@@ -100,10 +100,11 @@ def peers(
 def _measured(chosen: list[Peer], plan: Plan, *, work: Path, refresh: bool) -> list[dict[str, Any]]:
     import sys
 
+    from engines.cache import cache_folder
+
     from benchmarks.peers.launcher import PeerEnvironment
     from benchmarks.peers.roster import write_transformer
     from benchmarks.peers.rounds import measure_peers
-    from engines.backends import cache_folder
 
     environment = PeerEnvironment(cache_folder() / "peers", report=say)
     if refresh:

@@ -40,11 +40,12 @@ def _facts(*, quick: bool) -> dict[str, Any]:
     import platform
     from dataclasses import asdict
 
-    from engines.backends import cache_folder, reports
-    from engines.graphics import graphics_cards
+    from engines.cache import cache_folder
+    from engines.processors import graphics_cards, processor
+
+    from engines.backends import reports
     from engines.library import Library, shipped_folder, user_folder
-    from engines.processor import processor
-    from realtime.video.encoder_check import encoder_reports
+    from realtime.video.writer import encoder_reports
     from rtstyle import __version__
     from rtstyle.diagnostics import camera_reports, folder_report, wanting
 

@@ -13,12 +13,13 @@ from realtime.user_options import full_text
 from rtstyle.commands.options import JsonOption, notify
 
 if TYPE_CHECKING:
+    from engines.nvidia.key import EngineKey, SizeRange
+
     from engines.net_file import NetFile
+    from engines.nvidia.build import Report
     from engines.nvidia.driver import Gpu
-    from engines.nvidia.progress import Report
-    from engines.nvidia.recipe import Recipe, SizeRange
     from engines.nvidia.runtimes import RuntimeFacts
-    from engines.nvidia.store import EngineStore, Stored
+    from engines.nvidia.store import EngineStore, StoredEngine
 
 __all__ = ["app"]
 
@@ -63,10 +64,10 @@ def build(  # noqa: PLR0917 (typer calls it by name)
 
     rtstyle engines build --target rtx-4090 --out engines-for-4090
     """
+    from engines.nvidia.key import THIS, SizeRange, make_key, parse_targets
+
     from engines.library import DEFAULT_NET, Library
-    from engines.nvidia.recipe import SizeRange, make_recipe
     from engines.nvidia.runtimes import installed_version
-    from engines.nvidia.targets import THIS, parse_targets
     from realtime.user_options import parse_size
 
     sizes = [parse_size(text) for text in size.split(",")] if size else []
@@ -83,17 +84,17 @@ def build(  # noqa: PLR0917 (typer calls it by name)
     facts = _choose_runtime(runtime, targets, gpu)
     version = installed_version(facts.name)
 
-    def recipe_for(file: NetFile, fixed: tuple[int, int] | None) -> Recipe:
+    def key_for(file: NetFile, fixed: tuple[int, int] | None) -> EngineKey:
         multiple = file.spec.size_multiple
         if fixed is None:
             wanted = SizeRange.around(tuned, multiple, smallest=low, largest=high)
         else:
             wanted = SizeRange.around(fixed, multiple)
-        return make_recipe(file, wanted, precision=precision, runtime=facts, version=version, targets=targets, gpu=gpu)
+        return make_key(file, wanted, precision=precision, runtime=facts, version=version, targets=targets, gpu=gpu)
 
-    recipes = [(file, recipe_for(file, fixed)) for file in nets for fixed in (sizes or (None,))]
+    keys = [(file, key_for(file, fixed)) for file in nets for fixed in (sizes or (None,))]
     store = _store(out)
-    made = [_build_one(file, recipe, store, gpu, force=force, quiet=as_json) for file, recipe in recipes]
+    made = [_build_one(file, key, store, gpu, force=force, quiet=as_json) for file, key in keys]
     if as_json:
         _print_json({"engines": [stored.summary() for stored in made]})
 
@@ -144,14 +145,15 @@ def _choose_runtime(name: str, targets: tuple[str, ...], gpu: Gpu | None) -> Run
 
 
 def _build_one(
-    net: NetFile, recipe: Recipe, store: EngineStore, gpu: Gpu | None, *, force: bool, quiet: bool
-) -> Stored:
+    net: NetFile, key: EngineKey, store: EngineStore, gpu: Gpu | None, *, force: bool, quiet: bool
+) -> StoredEngine:
     """Build an engine unless it is there already; says on stderr what is done, unless `quiet`."""
-    from engines.errors import BackendError
-    from engines.nvidia.open import make_engine
+    from engines.nvidia.tensorrt_engine import make_engine
 
-    what = f"net {recipe.net}, {recipe.sizes}, {recipe.precision}, {recipe.runtime} for {', '.join(recipe.targets)}"
-    there = next((stored for stored in store.entries() if stored.recipe == recipe), None)
+    from engines.errors import BackendError
+
+    what = f"net {key.net}, {key.sizes}, {key.precision}, {key.runtime} for {', '.join(key.targets)}"
+    there = next((stored for stored in store.entries() if stored.key == key), None)
     if there is not None and not force:
         try:
             there.read()
@@ -159,10 +161,10 @@ def _build_one(
             notify(f"{full_text(error)}: it is built anew")
         else:
             if not quiet:
-                typer.echo(f"{what}: there already, {there.recipe.key[:8]}", err=True)
+                typer.echo(f"{what}: there already, {there.key.digest[:8]}", err=True)
             return there
     with _progress(what, quiet) as report:
-        stored, _ = make_engine(net, recipe, store, gpu, report)
+        stored, _ = make_engine(net, key, store, gpu, report)
     if not quiet:
         typer.echo(f"{what}: {stored.nbytes / 1e6:.1f} MB in {stored.build_s:.1f} s, {stored.path}", err=True)
     return stored
@@ -195,10 +197,10 @@ def list_engines(as_json: JsonOption = False) -> None:
     if not entries:
         typer.echo(f"no engines in {store.folder} yet: make one with rtstyle engines build")
     for stored in entries:
-        recipe = stored.recipe
+        key = stored.key
         typer.echo(
-            f"{recipe.key[:8]}  {recipe.net} {_sizes(recipe.sizes)} {recipe.precision}  {recipe.runtime} "
-            f"{recipe.version} for {recipe.device or ', '.join(recipe.targets)}  {stored.nbytes / 1e6:.1f} MB, "
+            f"{key.digest[:8]}  {key.net} {_sizes(key.sizes)} {key.precision}  {key.runtime} "
+            f"{key.version} for {key.device or ', '.join(key.targets)}  {stored.nbytes / 1e6:.1f} MB, "
             f"built in {stored.build_s:.1f} s{_problem(stored)}"
         )
     if entries:
@@ -217,7 +219,7 @@ def inspect(
 
     Example: rtstyle engines inspect 3b86613d
     """
-    from engines.nvidia.inspect import layer_lines
+    from engines.nvidia.store import layer_lines
 
     stored = _store(None).by_name(engine)
     stored.read()
@@ -225,15 +227,15 @@ def inspect(
     if as_json:
         _print_json({**stored.summary(), **({"layers": lines} if layers else {})})
         return
-    recipe = stored.recipe
+    key = stored.key
     checked = ", ".join(f"{gpu}: {db} dB against the CPU" for gpu, db in stored.checked.items())
     for label, value in (
         ("engine", stored.path),
-        ("net", f"{recipe.net}, file {recipe.net_digest[:12]}"),
-        ("sizes", _sizes(recipe.sizes)),
-        ("types", f"{recipe.precision}, norms and picture conversion in f32" if recipe.precision == "f16" else "f32"),
-        ("runtime", f"{recipe.runtime} {recipe.version}, platform {recipe.platform}"),
-        ("GPU", recipe.device or ", ".join(recipe.targets)),
+        ("net", f"{key.net}, file {key.net_digest[:12]}"),
+        ("sizes", _sizes(key.sizes)),
+        ("types", f"{key.precision}, norms and picture conversion in f32" if key.precision == "f16" else "f32"),
+        ("runtime", f"{key.runtime} {key.version}, platform {key.platform}"),
+        ("GPU", key.device or ", ".join(key.targets)),
         ("size", f"{stored.nbytes / 1e6:.1f} MB, SHA-256 {stored.sha256[:12]}"),
         ("built", f"{stored.built} in {stored.build_s} s"),
         ("checked", checked or "not yet on a GPU: it will be at its first use"),
@@ -256,9 +258,9 @@ def clean(
 
     Example: rtstyle engines clean
     """
-    from engines.backends import cache_folder
-    from engines.net_times import times_path
-    from engines.nvidia.inspect import problem_of
+    from engines.cache import cache_folder, times_path
+
+    from engines.nvidia.store import problem_of
 
     store = _store(None)
     if everything:
@@ -275,16 +277,17 @@ def clean(
 
 
 def _store(folder: Path | None) -> EngineStore:
-    from engines.backends import cache_folder
-    from engines.nvidia.open import STORE_FOLDER
+    from engines.cache import cache_folder
+    from engines.nvidia.tensorrt_engine import STORE_FOLDER
+
     from engines.nvidia.store import EngineStore
 
     return EngineStore(folder or cache_folder() / STORE_FOLDER)
 
 
 def _compiled_for_cpu() -> list[Path]:
-    """What the other backends keep (engines.compiled)."""
-    from engines.backends import cache_folder
+    """What the other backends keep (engines.cache)."""
+    from engines.cache import cache_folder
 
     return sorted(cache_folder().glob("*.compiled"))
 
@@ -293,8 +296,8 @@ def _sizes(sizes: SizeRange) -> str:
     return str(sizes).replace("..", " to ", 1).replace("..", " to ")
 
 
-def _problem(stored: Stored) -> str:
-    from engines.nvidia.inspect import problem_of
+def _problem(stored: StoredEngine) -> str:
+    from engines.nvidia.store import problem_of
 
     problem = problem_of(stored)
     return f"  cannot be used: {problem}" if problem else ""

@@ -22,10 +22,11 @@ from rtstyle.commands.options import (
 )
 
 if TYPE_CHECKING:
+    from realtime.pictures.write import PictureTask
+
     from engines.errors import RtStyleError
     from realtime.pictures.batch import BatchOptions, BatchSummary, Painted
-    from realtime.pictures.chain import PictureChain
-    from realtime.pictures.plan import Task
+    from realtime.pictures.paint import PicturePipeline
 
 # ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
 
@@ -80,11 +81,10 @@ def image(
     Orientation, transparency and EXIF data are kept; colours become sRGB. Where several nets have the style, `fast`
     paints, and --net names another.
     """
-    from realtime.pictures.batch import BatchOptions
-    from realtime.pictures.chain import PictureChain
-    from realtime.pictures.photo import parse_box
-    from realtime.pictures.plan import plan
-    from realtime.pictures.writing import check_quality, parse_format
+    from realtime.pictures.write import check_quality, parse_format, plan_pictures
+
+    from realtime.pictures.batch import BatchOptions, parse_box
+    from realtime.pictures.paint import PicturePipeline
     from realtime.pipeline import resolve
 
     *inputs, out = paths
@@ -92,10 +92,10 @@ def image(
     check_quality(quality)
     _check_ends(inputs, out, as_json=as_json)
     options = BatchOptions(box=None if size is None else parse_box(size), quality=quality, overwrite=force)
-    tasks = plan(inputs, out, recursive=recursive, file_format=chosen)
+    tasks = plan_pictures(inputs, out, recursive=recursive, file_format=chosen)
     found = resolve(styling)
     with _steps() as progress:
-        pipeline = PictureChain(found, backend=backend, tile=tile, notice=notify, progress=progress)
+        pipeline = PicturePipeline(found, backend=backend, tile=tile, notice=notify, progress=progress)
         _run(tasks, pipeline, options, as_json=as_json)
 
 
@@ -114,7 +114,7 @@ def _check_ends(inputs: list[str], out: str, *, as_json: bool) -> None:
         raise BadInputError("a picture is not written to a terminal: send stdout to a file or a program")
 
 
-def _run(tasks: list[Task], pipeline: PictureChain, options: BatchOptions, *, as_json: bool) -> None:
+def _run(tasks: list[PictureTask], pipeline: PicturePipeline, options: BatchOptions, *, as_json: bool) -> None:
     """Paint, report, and end with the right exit code."""
     import time
 
@@ -154,7 +154,7 @@ def _run(tasks: list[Task], pipeline: PictureChain, options: BatchOptions, *, as
         raise typer.Exit(_FAILED)
 
 
-def _facts(summary: BatchSummary, pipeline: PictureChain) -> dict[str, Any]:
+def _facts(summary: BatchSummary, pipeline: PicturePipeline) -> dict[str, Any]:
     import dataclasses
 
     from realtime.pipeline import joined

@@ -14,9 +14,8 @@ from rtstyle.commands.options import BackendOption, JsonOption, NetOption, error
 
 if TYPE_CHECKING:
     from engines.import_onnx import Imported
-    from engines.library import Library
+    from engines.library import Library, Style
     from engines.net_file import NetFile
-    from engines.style_file import Style
 
 # ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
 
@@ -192,9 +191,8 @@ def _merged(rows: list[dict[str, str]]) -> list[dict[str, str]]:
 def _facts_of(name: str, net: str | None) -> dict[str, Any]:
     """All facts of a style or, where no style is called so, of a net. Raises BadInputError."""
     from engines.errors import BadInputError
-    from engines.library import Library
+    from engines.library import Library, read_style
     from engines.names import nearest
-    from engines.style_file import read_style
 
     library = Library()
     if name.endswith(".onnx"):

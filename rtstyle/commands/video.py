@@ -24,9 +24,9 @@ from rtstyle.commands.options import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from realtime.video.job import Progress
-    from realtime.video.options import VideoSummary
-    from realtime.video.timing import Notice
+    from realtime.video.decoders import Notice
+
+    from realtime.video.job import Progress, VideoSummary
 
 # ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
 
@@ -74,12 +74,12 @@ def video(
     """
     from pathlib import Path
 
-    from engines.backends import cache_folder
+    from engines.cache import cache_folder
+
     from engines.contract import EngineOptions
     from engines.errors import SourceError
     from realtime.pipeline import resolve
-    from realtime.video.job import stylize_video_file
-    from realtime.video.options import VideoJob, parse_time
+    from realtime.video.job import VideoJob, parse_time, stylize_video_file
 
     job = VideoJob(
         source=Path(source),

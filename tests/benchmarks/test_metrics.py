@@ -11,9 +11,9 @@ pytest.importorskip("torch", reason="needs the extra train")
 from benchmarks.metrics import PerceptualMetric, best_metrics, lpips_metric, vgg_metric
 from engines.contract import Picture
 from tests.conftest import shared
-from train.packaged_weights import packaged_convs
-from train.sr.bicubic import imresize
-from train.sr.pairs import read_pairs
+from train.loss_networks import packaged_convs
+from train.sr.evaluation import imresize
+from train.sr.evaluation import read_pairs
 
 
 def _lpips() -> PerceptualMetric:

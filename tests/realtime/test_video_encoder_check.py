@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from engines.errors import OutputError
-from realtime.video.encoder_check import EncoderReport, encoder_reports
 from realtime.video.encoders import CODECS
+from realtime.video.writer import EncoderReport, encoder_reports
 from rtstyle.api import stylize_video
 from tests.realtime.live.clips import write_clip
 

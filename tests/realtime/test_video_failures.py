@@ -15,7 +15,7 @@ import pytest
 from engines.errors import BackendError, BadInputError, OutputError, RtStyleError, SourceError
 from rtstyle.commands.options import error_text
 from tests.conftest import shared
-from tests.realtime.video_clips import Clip, number_frame, number_of, pictures, run, scene, timestamps, tone, write_clip
+from tests.realtime.video.clips import Clip, number_frame, number_of, pictures, run, scene, timestamps, tone, write_clip
 
 
 def _clip(path: Path, count: int = 10, **options: Any) -> Path:
@@ -157,7 +157,7 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", Clip(pictures=[scene(n, (320, 240)) for n in range(60)]))
     script = (
         "import sys\nfrom pathlib import Path\nfrom engines.errors import OutputError\n"
-        "from tests.realtime.video_clips import run\n"
+        "from tests.realtime.video.clips import run\n"
         "try:\n    run(Path(sys.argv[1]), Path(sys.argv[2]), crf=0)\n"
         "except OutputError as error:\n    print(error)\n"
     )

@@ -13,7 +13,7 @@ from realtime.pipeline import StyleParams
 from realtime.video.encoders import CODECS, check_size
 from rtstyle.commands.options import error_text
 from tests.engines.nets import identity_net, tint_net, vector
-from tests.realtime.video_clips import (
+from tests.realtime.video.clips import (
     Clip,
     doubling_net,
     number_frame,

@@ -23,7 +23,7 @@ from realtime.pictures import paint
 from rtstyle import api as module
 from tests.engines.nets import add_net, identity_net
 from tests.engines.tiled_nets import affine_net, sharpening_net
-from tests.realtime.video_clips import Clip, number_frame, number_of, pictures, timestamps, write_clip
+from tests.realtime.video.clips import Clip, number_frame, number_of, pictures, timestamps, write_clip
 
 
 def _picture(height: int, width: int, seed: int = 0) -> Picture:

@@ -17,9 +17,9 @@ from train.loss_networks import (  # noqa: E402
     loss_network,
     vgg16_from_torchvision,
 )
-from train.objective import content_features, perceptual_terms  # noqa: E402
-from train.paintings import style_targets  # noqa: E402
-from train.photos import read_rgb  # noqa: E402
+from train.losses import content_features, perceptual_terms  # noqa: E402
+from train.losses import style_targets  # noqa: E402
+from train.data import read_rgb  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from engines.backends import open_engine
 from engines.contract import Engine, EngineOptions
 from engines.errors import BackendError
 from engines.net_file import NetFile
-from engines.warming import BUILDING, DONE, Handover, WarmingEngine
+from engines.fallback import BUILDING, DONE, HotSwap, FallbackEngine
 from realtime.live.options import CamOptions
 from realtime.live.overlay import Notes, draw
 from realtime.live.session import run_camera
@@ -46,7 +46,7 @@ def go(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
                     raise BackendError("stopped")
             return open_engine(net, size, backend="onnxruntime", options=options)
 
-        return WarmingEngine(
+        return FallbackEngine(
             open_engine(net, size, backend="openvino", options=options), make, title="Better", tell=tell
         )
 
@@ -117,7 +117,7 @@ def test_styles_change_and_pictures_are_enlarged_on_both_sides_of_the_handover(g
                 if number == 4 and at_once is not None:
                     go.set()
                     for engine in painter.engines:
-                        assert isinstance(engine, WarmingEngine)
+                        assert isinstance(engine, FallbackEngine)
                         engine._maker.join()
                 painter.submit(frame, StyleParams(vector=shift))
                 pictures.append(painter.collect())
@@ -132,8 +132,8 @@ def test_styles_change_and_pictures_are_enlarged_on_both_sides_of_the_handover(g
 
 def test_the_screen_shows_what_is_being_built_and_then_that_it_paints() -> None:
     stages = [
-        Handover(net="fast", title="TensorRT", state=BUILDING, seconds=12.3),
-        Handover(net="fast", title="TensorRT", state=DONE, seconds=41.6),
+        HotSwap(net="fast", title="TensorRT", state=BUILDING, seconds=12.3),
+        HotSwap(net="fast", title="TensorRT", state=DONE, seconds=41.6),
     ]
     now = [stages[0]]
     stage = _stage(lambda: now)
@@ -151,7 +151,7 @@ def test_the_screen_shows_what_is_being_built_and_then_that_it_paints() -> None:
     assert changed[:, 0].min() > 300  # below the middle, where messages are
 
 
-def _stage(handovers: Callable[[], list[Handover]]) -> Stage:
+def _stage(handovers: Callable[[], list[HotSwap]]) -> Stage:
     from types import SimpleNamespace
 
     from realtime.live.controls import Palette, State

@@ -11,7 +11,7 @@ import pytest
 
 from engines.backends import open_engine
 from engines.contract import Engine, EngineOptions, Picture
-from engines.look import look
+from engines.styles import resolve_style
 from realtime.live.capture import Capture
 from realtime.live.controls import Action, Palette, State, press, settings
 from realtime.live.paint import Painted, PaintLoop
@@ -47,7 +47,7 @@ class _Frames:
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    with open_engine(look().net, _SIZE, options=EngineOptions(cache=None)) as made:
+    with open_engine(resolve_style().net, _SIZE, options=EngineOptions(cache=None)) as made:
         yield made
 
 
@@ -62,8 +62,8 @@ class _Run:
         *,
         timing: Timing = "demand",
     ) -> None:
-        udnie = look("udnie").vector
-        self.palette = Palette(names=("udnie", "wave"), vectors=(udnie, look("wave").vector), start=0)
+        udnie = resolve_style("udnie").vector
+        self.palette = Palette(names=("udnie", "wave"), vectors=(udnie, resolve_style("wave").vector), start=0)
         self.state = State(style=0)
         self.got: list[Painted] = []
         self.notices: list[str] = []
@@ -113,7 +113,7 @@ def test_every_picture_is_that_of_its_own_frame_and_in_order(engine: Engine) -> 
     frames = [_noise(n) for n in range(12)]
     run = _Run(engine, frames).run()
     assert [painted.frame.number for painted in run.got] == list(range(1, 13))
-    vector = look("udnie").vector
+    vector = resolve_style("udnie").vector
     for painted in run.got:
         engine.submit(frames[painted.frame.number - 1], vector)
         np.testing.assert_array_equal(painted.picture, engine.collect())
@@ -141,7 +141,7 @@ def test_an_unchanged_picture_is_painted_anew_when_the_style_or_the_strength_cha
     run = _Run(engine, [still] * 50, {5: Action.NEXT_STYLE, 40: Action.WEAKER}, timing="paced").run()
     fading = [painted for painted in run.got if 7 <= painted.frame.number <= 20]
     assert len({painted.picture.tobytes() for painted in fading}) == len(fading)
-    wave = look("wave").vector
+    wave = resolve_style("wave").vector
     engine.submit(still, wave)
     painted_whole = engine.collect()
     before = [painted for painted in run.got if 34 <= painted.frame.number <= 39]
@@ -170,7 +170,7 @@ def test_a_paused_picture_is_painted_again_in_the_new_style_and_is_no_new_frame(
     assert len(again) >= 3
     last = run.got[-1]
     assert last.again
-    engine.submit(last.original, look("wave").vector)
+    engine.submit(last.original, resolve_style("wave").vector)
     np.testing.assert_array_equal(last.picture, engine.collect())
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from engines.errors import BadInputError, MissingPackageError, OutputError, SourceError
 from engines.library import Library
-from engines.style_file import write_style
+from engines.library import write_style
 from realtime.live.cameras import cameras
 from realtime.live.options import CamOptions
 from realtime.live.palettes import palette_for

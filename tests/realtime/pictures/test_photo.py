@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from engines.errors import BadInputError
-from realtime.pictures.photo import Box, Photo, parse_box
+from realtime.pictures.batch import Box, parse_box
+from realtime.pictures.read import Photo
 from tests.realtime.pictures.files import gradient
 
 

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from engines.errors import BadInputError, OutputError
-from realtime.pictures.photo import Photo
-from realtime.pictures.reading import photo_from_bytes
-from realtime.pictures.writing import FORMATS, bytes_from_photo, format_of, left_out, parse_format
+from realtime.pictures.read import Photo
+from realtime.pictures.read import photo_from_bytes
+from realtime.pictures.write import FORMATS, bytes_from_photo, format_of, left_out, parse_format
 from tests.realtime.pictures.files import gradient
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import shared
-from train.sr.bicubic import bicubic_matrix, imresize
+from train.sr.evaluation import bicubic_matrix, imresize
 
 
 def _read(path: Path) -> np.ndarray:

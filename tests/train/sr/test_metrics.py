@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from tests.conftest import shared
-from train.sr.bicubic import imresize
-from train.sr.metrics import luma, psnr, ssim
-from train.sr.pairs import read_pairs
+from train.sr.evaluation import imresize
+from train.sr.evaluation import luma, psnr, ssim
+from train.sr.evaluation import read_pairs
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from train.checkpoint import take_over
-from train.sr.bicubic import bicubic_matrix
-from train.sr.checks import upscale
-from train.sr.config import SrConfig
-from train.sr.johnson import JohnsonUpscaleNet
+from train.sr.evaluation import bicubic_matrix
+from train.sr.task import upscale
+from train.config import SrConfig
+from train.sr.networks import JohnsonUpscaleNet
 from train.sr.networks import BranchedConv, UpscaleNet, collapsed, sr_network
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from engines.errors import BadInputError
 from tests.conftest import shared
-from train.sr.bicubic import imresize
-from train.sr.pairs import read_pairs
+from train.sr.evaluation import imresize
+from train.sr.evaluation import read_pairs
 
 
 def _write(path: Path, height: int, width: int) -> None:
