@@ -25,12 +25,15 @@ from rtstyle.commands import (
     train,
     video,
 )
-from rtstyle.commands.options import spoken
+from rtstyle.commands.options import PanelCommand, error_text
 
 __all__ = ["app", "main"]
 
 _UsageError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError")
 """Click's, which newer releases of typer bring along as a part of their own."""
+
+_AS_WIDE_AS_THE_TERMINAL = 10_000
+"""Columns of help at most: without it, 80."""
 
 app = typer.Typer(
     name="rtstyle",
@@ -39,14 +42,15 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": _AS_WIDE_AS_THE_TERMINAL},
 )
-app.command("cam")(cam.cam)
+app.command("cam", cls=PanelCommand)(cam.cam)
 app.command("doctor")(doctor.doctor)
-app.command("image")(image.image)
-app.command("video")(video.video)
+app.command("image", cls=PanelCommand)(image.image)
+app.command("video", cls=PanelCommand)(video.video)
 bench.bench_app.command("fps")(bench_speed.fps)
 bench.bench_app.command("peers")(bench_peers.peers)
-bench.bench_app.command("video")(bench_speed.video)
+bench.bench_app.command("video", cls=PanelCommand)(bench_speed.video)
 bench.bench_app.command("memory")(bench_speed.memory)
 app.add_typer(bench.bench_app)
 app.add_typer(engines.app)
@@ -63,7 +67,7 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: bool = typer.Option(  # noqa: ARG001 (its callback does the work)
-        False, "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        False, "--version", "-V", callback=_show_version, is_eager=True, help="Show the version and exit."
     ),
 ) -> None:
     logging.basicConfig(level=logging.WARNING, format="rtstyle: %(message)s")
@@ -89,7 +93,7 @@ def main() -> None:
             typer.echo(f"rtstyle: {_one_line(error)}", err=True)
         sys.exit(2)
     except RtStyleError as error:
-        typer.echo(f"rtstyle: {spoken(error)}", err=True)
+        typer.echo(f"rtstyle: {error_text(error)}", err=True)
         sys.exit(2)
     except BrokenPipeError:  # the reader of a pipe has gone, as with `| head`
         sys.stderr.close()

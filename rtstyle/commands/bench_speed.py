@@ -15,6 +15,7 @@ from rtstyle.commands.options import (
     PrecisionOption,
     SrOption,
     StyleOption,
+    notify,
     several,
 )
 
@@ -156,7 +157,7 @@ def _compare(files: tuple[Path, Path], *, as_json: bool) -> None:
 
     found = compare_results(read_result(files[0]), read_result(files[1]), (str(files[0]), str(files[1])))
     for difference in found["differs"]:
-        say(f"rtstyle: not the same in both: {difference}")
+        notify(f"not the same in both: {difference}")
     typer.echo(json.dumps(found, indent=2) if as_json else comparison_table(found))
 
 

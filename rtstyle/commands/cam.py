@@ -8,12 +8,23 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from realtime.user_options import StyleOptions, parse_size
-from rtstyle.commands.options import BackendOption, JsonOption, PrecisionOption, takes_style_options
+from rtstyle.commands.options import (
+    INTERRUPTED,
+    BackendOption,
+    JsonOption,
+    PrecisionOption,
+    notify,
+    output_option,
+    source_option,
+    takes_style_options,
+)
 
 if TYPE_CHECKING:
     import threading
 
     from realtime.live.summary import CamSummary
+
+# ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
 
 __all__ = ["cam"]
 
@@ -23,46 +34,39 @@ def cam(
     *,
     source: Annotated[
         str,
-        typer.Option(
+        source_option(
             "--source", help="A camera (0, /dev/video0), an address (http://, rtsp://), a video file, or test-pattern."
         ),
     ] = "0",
     styling: StyleOptions,
     size: Annotated[
-        Optional[str],  # noqa: UP045 (typer reads it at run time)
-        typer.Option("--size", help="WIDTHxHEIGHT, asked of the camera; other frames are scaled and cut to it."),
+        Optional[str],
+        source_option("--size", help="WIDTHxHEIGHT, asked of the camera; other frames are scaled and cut to it."),
     ] = None,
     fps: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option("--fps", help="Asked of the camera; the test pattern keeps it (without: as fast as painted)."),
+        Optional[float],
+        source_option("--fps", help="Asked of the camera; the test pattern keeps it (without: as fast as painted)."),
     ] = None,
-    loop: Annotated[bool, typer.Option("--loop", help="Start a file again at its end.")] = False,
+    loop: Annotated[bool, source_option("--loop", help="Start a file again at its end.")] = False,
     stall: Annotated[
-        float, typer.Option("--stall", help="Seconds without anything new before a camera is opened again.")
+        float, source_option("--stall", help="Seconds without anything new before a camera is opened again.")
     ] = 5.0,
-    mirror: Annotated[bool, typer.Option("--mirror", help="As in a mirror.")] = False,
+    mirror: Annotated[bool, source_option("--mirror", help="As in a mirror.")] = False,
     backend: BackendOption = "auto",
     precision: PrecisionOption = None,
     record: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--record", help="Record to this .mp4 file, with true timestamps."),
+        Optional[Path], output_option("--record", help="Record to this .mp4 file, with true timestamps.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="--record may replace a file.")] = False,
+    force: Annotated[bool, output_option("--force", help="--record may replace a file.")] = False,
     folder: Annotated[
-        Path, typer.Option("--folder", help="Where snapshots and recordings made by key press go.")
+        Path, output_option("--folder", help="Where snapshots and recordings made by key press go.")
     ] = Path(),
     virtual_camera: Annotated[
-        bool, typer.Option("--virtual-camera", help="Send the pictures to a virtual camera, for meetings.")
+        bool, output_option("--virtual-camera", help="Send the pictures to a virtual camera, for meetings.")
     ] = False,
-    headless: Annotated[bool, typer.Option("--headless", help="No window.")] = False,
-    frames: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option("--frames", help="End after so many shown frames."),
-    ] = None,
-    seconds: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option("--seconds", help="End after so many seconds."),
-    ] = None,
+    headless: Annotated[bool, output_option("--headless", help="No window.")] = False,
+    frames: Annotated[Optional[int], typer.Option("--frames", help="End after so many shown frames.")] = None,
+    seconds: Annotated[Optional[float], typer.Option("--seconds", help="End after so many seconds.")] = None,
     warm_up: Annotated[
         int, typer.Option("--warm-up", help="Leave so many first frames out of the rate and the latency.")
     ] = 0,
@@ -71,10 +75,15 @@ def cam(
 ) -> None:
     """Paint or enlarge a camera, a stream or a clip live, in a window; h shows the keys.
 
+    \b
+    Examples:
+      rtstyle cam --style wave --mirror
+      rtstyle cam --style udnie:0.6,wave:0.4 --record painted.mp4
+      rtstyle cam --source rtsp://camera.local/stream --sr 2
+      rtstyle cam --source test-pattern --headless --frames 100 --json
+
     Where several nets have the style, the best one that keeps the rate paints: that of --fps, else what the source
     states, else 30. They are timed once for a size, which is remembered.
-
-    Example: rtstyle cam --style wave --mirror
     """
     import json
     import threading
@@ -107,14 +116,10 @@ def cam(
     )
     stop = threading.Event()
     _stop_on_signals(stop)
-    summary: CamSummary = run_camera(options, notify=_notify, stop=stop)
+    summary: CamSummary = run_camera(options, notify=notify, stop=stop)
     typer.echo(json.dumps(summary.as_dict(), indent=2) if as_json else summary.line())
     if summary.interrupted:
-        raise typer.Exit(130)
-
-
-def _notify(text: str) -> None:
-    typer.echo(f"rtstyle: {text}", err=True)
+        raise typer.Exit(INTERRUPTED)
 
 
 def _stop_on_signals(stop: threading.Event) -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from rtstyle.commands.options import JsonOption
+from realtime.user_options import full_text
+from rtstyle.commands.options import JsonOption, notify
 
 if TYPE_CHECKING:
-    from engines.nvidia.key import SizeRange
+    from engines.net_file import NetFile
+    from engines.nvidia.build import Report
+    from engines.nvidia.driver import Gpu
+    from engines.nvidia.key import EngineKey, SizeRange
+    from engines.nvidia.runtimes import RuntimeFacts
     from engines.nvidia.store import EngineStore, StoredEngine
 
 __all__ = ["app"]
@@ -56,26 +63,121 @@ def build(  # noqa: PLR0917 (typer calls it by name)
 
     rtstyle engines build --target rtx-4090 --out engines-for-4090
     """
+    from engines.library import DEFAULT_NET, Library
+    from engines.nvidia.key import THIS, SizeRange, make_key, parse_targets
+    from engines.nvidia.runtimes import installed_version
     from realtime.user_options import parse_size
-    from rtstyle.commands.engines_build import Order, build_all
 
     sizes = [parse_size(text) for text in size.split(",")] if size else []
     if sizes and (smallest or typical or largest):
         raise typer.BadParameter("--size makes fixed engines, --min, --opt and --max one for a range: choose one")
-    order = Order(
-        nets=tuple(part.strip() for part in net.split(",") if part.strip()),
-        sizes=tuple(sizes),
-        smallest=parse_size(smallest or _SMALLEST),
-        typical=parse_size(typical) if typical else None,
-        largest=parse_size(largest or _LARGEST),
-        target=target,
-        runtime=runtime,
-        precision=precision,
-        force=force,
-    )
-    made = build_all(order, _store(out), quiet=as_json)
+    low, high = parse_size(smallest or _SMALLEST), parse_size(largest or _LARGEST)
+    tuned = parse_size(typical) if typical else (_within(low[0], 1280, high[0]), _within(low[1], 720, high[1]))
+    library, names = Library(), [part.strip() for part in net.split(",") if part.strip()] or [DEFAULT_NET]
+    nets = [library.net(name) for name in (library.nets() if names == ["all"] else names)]
+    targets = parse_targets(target)
+    gpu = _gpu_at_hand() if targets == (THIS,) else None
+    if gpu is not None:
+        targets = (gpu.target,)
+    facts = _choose_runtime(runtime, targets, gpu)
+    version = installed_version(facts.name)
+
+    def key_for(file: NetFile, fixed: tuple[int, int] | None) -> EngineKey:
+        multiple = file.spec.size_multiple
+        if fixed is None:
+            wanted = SizeRange.around(tuned, multiple, smallest=low, largest=high)
+        else:
+            wanted = SizeRange.around(fixed, multiple)
+        return make_key(file, wanted, precision=precision, runtime=facts, version=version, targets=targets, gpu=gpu)
+
+    keys = [(file, key_for(file, fixed)) for file in nets for fixed in (sizes or (None,))]
+    store = _store(out)
+    made = [_build_one(file, key, store, gpu, force=force, quiet=as_json) for file, key in keys]
     if as_json:
         _print_json({"engines": [stored.summary() for stored in made]})
+
+
+def _within(low: int, wanted: int, high: int) -> int:
+    return max(low, min(wanted, high))
+
+
+def _gpu_at_hand() -> Gpu:
+    from engines.errors import BackendError
+    from engines.nvidia.driver import find_gpu
+
+    try:
+        return find_gpu()
+    except BackendError as error:
+        raise BackendError(
+            f"{full_text(error)}; to build for a GPU that is not here, name it", hint="`target` rtx-4090"
+        ) from error
+
+
+def _choose_runtime(name: str, targets: tuple[str, ...], gpu: Gpu | None) -> RuntimeFacts:
+    """The runtime that was named, or the first that is installed and can build for the targets."""
+    from engines.errors import BackendError, MissingPackageError
+    from engines.nvidia.runtimes import RUNTIMES, installed_version, runtime_facts
+
+    if name != "auto":
+        facts = runtime_facts(name)
+        if gpu is None and not facts.ahead_of_time:
+            raise BackendError(
+                f"{facts.title} builds on the GPU that is to run the engine: use --target this there, or "
+                "--runtime tensorrt-rtx"
+            )
+        return facts
+    able = [
+        facts
+        for facts in RUNTIMES.values()
+        if (gpu is not None or facts.ahead_of_time)
+        and (facts.targets is None or gpu is None or set(targets) <= set(facts.targets))
+    ]
+    for facts in able:
+        try:
+            installed_version(facts.name)
+        except MissingPackageError:
+            continue
+        return facts
+    installed_version(able[-1].name)  # raises, with the line that installs it
+    return able[-1]
+
+
+def _build_one(
+    net: NetFile, key: EngineKey, store: EngineStore, gpu: Gpu | None, *, force: bool, quiet: bool
+) -> StoredEngine:
+    """Build an engine unless it is there already; says on stderr what is done, unless `quiet`."""
+    from engines.errors import BackendError
+    from engines.nvidia.tensorrt_engine import make_engine
+
+    what = f"net {key.net}, {key.sizes}, {key.precision}, {key.runtime} for {', '.join(key.targets)}"
+    there = next((stored for stored in store.entries() if stored.key == key), None)
+    if there is not None and not force:
+        try:
+            there.read()
+        except BackendError as error:
+            notify(f"{full_text(error)}: it is built anew")
+        else:
+            if not quiet:
+                typer.echo(f"{what}: there already, {there.key.digest[:8]}", err=True)
+            return there
+    with _progress(what, quiet) as report:
+        stored, _ = make_engine(net, key, store, gpu, report)
+    if not quiet:
+        typer.echo(f"{what}: {stored.nbytes / 1e6:.1f} MB in {stored.build_s:.1f} s, {stored.path}", err=True)
+    return stored
+
+
+@contextmanager
+def _progress(what: str, quiet: bool) -> Iterator[Report]:
+    """A bar on a terminal, nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
+        task = progress.add_task(what, total=1.0)
+        yield lambda fraction, phase: progress.update(task, completed=fraction, description=f"{what}: {phase}")
 
 
 @app.command("list")

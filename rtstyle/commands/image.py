@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from realtime.user_options import StyleOptions
-from rtstyle.commands.options import BackendOption, JsonOption, spoken, takes_style_options
+from rtstyle.commands.options import (
+    INTERRUPTED,
+    BackendOption,
+    JsonOption,
+    engine_option,
+    error_text,
+    notify,
+    output_option,
+    source_option,
+    takes_style_options,
+)
 
 if TYPE_CHECKING:
     from engines.errors import RtStyleError
@@ -17,9 +27,10 @@ if TYPE_CHECKING:
     from realtime.pictures.paint import PicturePipeline
     from realtime.pictures.write import PictureTask
 
+# ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
+
 __all__ = ["image"]
 
-_INTERRUPTED = 130
 _FAILED = 2
 
 
@@ -35,22 +46,21 @@ def image(
     ],
     styling: StyleOptions,
     size: Annotated[
-        Optional[str],  # noqa: UP045 (typer reads it at run time)
-        typer.Option("--size", help="Scale pictures first to fit into WIDTHxHEIGHT, or a square of one number."),
+        Optional[str],
+        source_option("--size", help="Scale pictures first to fit into WIDTHxHEIGHT, or a square of one number."),
     ] = None,
     quality: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option("--quality", help="1 to 100 for JPEG (default 92) and WebP (default 90)."),
+        Optional[int], output_option("--quality", help="1 to 100 for JPEG (default 92) and WebP (default 90).")
     ] = None,
     file_format: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--format", help="jpeg, png or webp. Default: as OUT or the picture is named; png for stdout."),
+        Optional[str],
+        output_option("--format", help="jpeg, png or webp. Default: as OUT or the picture is named; png for stdout."),
     ] = None,
-    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Take the folders within folders too.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
+    recursive: Annotated[bool, source_option("--recursive", "-r", help="Take the folders within folders too.")] = False,
+    force: Annotated[bool, output_option("--force", help="Overwrite existing files.")] = False,
     tile: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option(
+        Optional[int],
+        engine_option(
             "--tile",
             help="Paint larger pictures in tiles of at most this many pixels a side, which bounds the memory; "
             "0: never. Default: 1024 for pictures above 16 million pixels.",
@@ -61,10 +71,14 @@ def image(
 ) -> None:
     """Paint pictures, enlarge them, or both: one, many, or a folder.
 
+    \b
+    Examples:
+      rtstyle image holiday.jpg painted.jpg --style starry-night
+      rtstyle image photos painted --recursive --style wave --strength 0.8
+      rtstyle image small.png large.png --sr 4
+
     Orientation, transparency and EXIF data are kept; colours become sRGB. Where several nets have the style, `fast`
     paints, and --net names another.
-
-    Example: rtstyle image holiday.jpg painted.jpg --style starry-night
     """
     from realtime.pictures.batch import BatchOptions, parse_box
     from realtime.pictures.paint import PicturePipeline
@@ -79,8 +93,8 @@ def image(
     tasks = plan_pictures(inputs, out, recursive=recursive, file_format=chosen)
     found = resolve(styling)
     with _steps() as progress:
-        painter = PicturePipeline(found, backend=backend, tile=tile, notice=_say, progress=progress)
-        _run(tasks, painter, options, as_json=as_json)
+        pipeline = PicturePipeline(found, backend=backend, tile=tile, notice=notify, progress=progress)
+        _run(tasks, pipeline, options, as_json=as_json)
 
 
 def _check_ends(inputs: list[str], out: str, *, as_json: bool) -> None:
@@ -98,7 +112,7 @@ def _check_ends(inputs: list[str], out: str, *, as_json: bool) -> None:
         raise BadInputError("a picture is not written to a terminal: send stdout to a file or a program")
 
 
-def _run(tasks: list[PictureTask], painter: PicturePipeline, options: BatchOptions, *, as_json: bool) -> None:
+def _run(tasks: list[PictureTask], pipeline: PicturePipeline, options: BatchOptions, *, as_json: bool) -> None:
     """Paint, report, and end with the right exit code."""
     import time
 
@@ -112,14 +126,19 @@ def _run(tasks: list[PictureTask], painter: PicturePipeline, options: BatchOptio
     began = time.monotonic()
     alone = len(tasks) == 1
     try:
-        with painter:
+        with pipeline:
             summary = paint_batch(
-                tasks, painter, options, notice=_say, failed=_ignore if alone else _say_error, done=done
+                tasks,
+                pipeline,
+                options,
+                notice=notify,
+                failed=_ignore if alone else lambda error: notify(error_text(error)),
+                done=done,
             )
-            facts = _facts(summary, painter)
+            facts = _facts(summary, pipeline)
     except KeyboardInterrupt:
-        _say("interrupted: what was painted so far is complete")
-        raise typer.Exit(_INTERRUPTED) from None
+        notify("interrupted: what was painted so far is complete")
+        raise typer.Exit(INTERRUPTED) from None
     if as_json:
         import json
 
@@ -133,12 +152,12 @@ def _run(tasks: list[PictureTask], painter: PicturePipeline, options: BatchOptio
         raise typer.Exit(_FAILED)
 
 
-def _facts(summary: BatchSummary, painter: PicturePipeline) -> dict[str, Any]:
+def _facts(summary: BatchSummary, pipeline: PicturePipeline) -> dict[str, Any]:
     import dataclasses
 
     from realtime.pipeline import joined
 
-    specs = painter.specs
+    specs = pipeline.specs
     return {
         "files": len(summary.painted) + len(summary.failed),
         "painted": len(summary.painted),
@@ -147,16 +166,8 @@ def _facts(summary: BatchSummary, painter: PicturePipeline) -> dict[str, Any]:
         "backend": joined(specs, "backend") or None,
         "precision": joined(specs, "precision") or None,
         "pictures": [dataclasses.asdict(painted) for painted in summary.painted],
-        "failures": [{"source": failure.source, "error": spoken(failure.error)} for failure in summary.failed],
+        "failures": [{"source": failure.source, "error": error_text(failure.error)} for failure in summary.failed],
     }
-
-
-def _say(text: str) -> None:
-    typer.echo(f"rtstyle: {text}", err=True)
-
-
-def _say_error(error: RtStyleError) -> None:
-    _say(spoken(error))
 
 
 def _ignore(error: RtStyleError) -> None:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from rtstyle.commands.options import BackendOption, JsonOption, NetOption, spoken
+from realtime.user_options import full_text
+from rtstyle.commands.options import BackendOption, JsonOption, NetOption, error_text, notify
+
+if TYPE_CHECKING:
+    from engines.import_onnx import Imported
+    from engines.library import Library, Style
+    from engines.net_file import NetFile
 
 # ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
 
@@ -20,7 +27,12 @@ styles_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
+_LARGEST_CHECKPOINT = 512 * 2**20
+"""Bytes."""
+_CHECKPOINT_STARTS = (b"PK\x03\x04", b"\x80")
+"""A zip archive, or a pickle: what torch.save writes, today and before PyTorch 1.6."""
+_CHECKPOINT_ENDS = (".pth", ".pt", ".model")
+_ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
 
 
 @styles_app.command("list")
@@ -31,22 +43,21 @@ def list_styles(net: NetOption = None, as_json: JsonOption = False) -> None:
     """
     from engines.errors import RtStyleError
     from engines.library import Library
-    from rtstyle.style_facts import merged, rows_of_net
 
     library = Library()
     rows = []
     for name in [net] if net is not None else library.nets():
         try:
-            rows += rows_of_net(library, name)
+            rows += _rows_of_net(library, name)
         except RtStyleError as error:
             if net is not None:
                 raise
-            typer.echo(f"rtstyle: net {name} is left out: {spoken(error)}", err=True)
+            notify(f"net {name} is left out: {error_text(error)}")
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
     columns = ("name", "title", "artist", "year", "net")
-    table = [dict(zip(columns, columns, strict=True)), *merged(rows)]
+    table = [dict(zip(columns, columns, strict=True)), *_merged(rows)]
     widths = {column: max(len(row[column]) for row in table) for column in columns}
     for row in table:
         typer.echo("  ".join(row[column].ljust(widths[column]) for column in columns).rstrip())
@@ -62,18 +73,16 @@ def show(
 
     Example: rtstyle styles show udnie
     """
-    from rtstyle.style_facts import facts_of
-
-    facts = facts_of(name, net)
+    facts = _facts_of(name, net)
     if as_json:
         typer.echo(json.dumps(facts, indent=2))
         return
     width = max(len(key) for key in facts)
     for key, value in facts.items():
-        spoken = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         if isinstance(value, list):
-            spoken = ", ".join(value)
-        typer.echo(f"{key.replace('_', ' ').ljust(width)}  {spoken or '-'}")
+            text = ", ".join(value)
+        typer.echo(f"{key.replace('_', ' ').ljust(width)}  {text or '-'}")
 
 
 @styles_app.command("sheet")
@@ -85,7 +94,7 @@ def sheet(
     columns: Annotated[Optional[int], typer.Option("--columns", min=1, help="Pictures side by side.")] = None,
     width: Annotated[int, typer.Option("--width", min=64, max=2048, help="Pixels across each picture.")] = 320,
     backend: BackendOption = "auto",
-    force: ForceOption = False,
+    force: _ForceOption = False,
 ) -> None:
     """Paint one photo in every style of a net, as a labelled grid.
 
@@ -123,7 +132,7 @@ def import_net(
         Optional[str],
         typer.Option("--range", help="What white is in the ONNX file's own numbers: 255 or 1. Default: found out."),
     ] = None,
-    force: ForceOption = False,
+    force: _ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make a net that every command can use of a checkpoint from elsewhere, checked against the original.
@@ -132,12 +141,11 @@ def import_net(
     """
     from engines.library import user_folder
     from engines.net_file import write_net
-    from rtstyle.style_facts import imported_net, name_for
 
-    called = name_for(checkpoint, name)
+    called = _name_for(checkpoint, name)
     target = user_folder() / f"{called}.onnx"
     _check_free(target, force)
-    imported = imported_net(checkpoint, name=called, white=white)
+    imported = _imported_net(checkpoint, name=called, white=white)
     write_net(target, imported.net)
     if as_json:
         facts = {"net": called, "path": str(target), "digest": imported.net.digest, "difference": imported.difference}
@@ -154,3 +162,127 @@ def _check_free(path: Path, force: bool) -> None:
 
     if path.exists() and not force:
         raise OutputError(f"{path}: exists already", hint="use `overwrite` to overwrite it")
+
+
+def _rows_of_net(library: Library, name: str) -> list[dict[str, str]]:
+    """One row for each style of a net, and one for a net that is itself a style."""
+    net = library.net(name)
+    if net.spec.kind != "style":
+        return []
+    if not net.spec.style_length:
+        source = str(net.spec.training.get("imported_from", ""))
+        title = f"imported from {source}" if source else ""
+        return [{"name": net.spec.name, "title": title, "artist": "", "year": "", "net": net.spec.name}]
+    styles = [library.style(style, net) for style in library.styles_of(net)]
+    return [
+        {"name": s.name, "title": s.title, "artist": s.artist, "year": s.year, "net": net.spec.name} for s in styles
+    ]
+
+
+def _merged(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """One row for a style that several nets have, with their names one after the other; the order stays."""
+    found: dict[tuple[str, ...], dict[str, str]] = {}
+    for row in rows:
+        same = found.setdefault(tuple(value for key, value in row.items() if key != "net"), {**row, "net": ""})
+        same["net"] += f"{', ' if same['net'] else ''}{row['net']}"
+    return list(found.values())
+
+
+def _facts_of(name: str, net: str | None) -> dict[str, Any]:
+    """All facts of a style or, where no style is called so, of a net. Raises BadInputError."""
+    from engines.errors import BadInputError
+    from engines.library import Library, read_style
+    from engines.names import nearest
+
+    library = Library()
+    if name.endswith(".onnx"):
+        return _net_facts(library.net(name), library)
+    if name.endswith(".safetensors"):
+        return _style_facts(read_style(name), Path(name))
+    nets = [library.net(net)] if net is not None else [library.net(known) for known in library.nets()]
+    for file in nets:
+        styles = library.styles_of(file)
+        if name in styles:
+            return _style_facts(library.style(name, file), styles[name])
+    for file in nets:
+        if name in (file.spec.name, net):
+            return _net_facts(file, library)
+    known = {file.spec.name for file in nets} | {style for file in nets for style in library.styles_of(file)}
+    raise BadInputError(f"no style and no net is called {name!r}{nearest(name, known)}")
+
+
+def _name_for(path: Path, name: str | None) -> str:
+    """The name of an imported net: the given one, or one made of the file's name. Raises BadInputError."""
+    from engines.errors import BadInputError
+    from engines.library import shipped_folder
+
+    called = name if name is not None else re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-")
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", called):
+        raise BadInputError(
+            f"a net's name is made of lower case letters, digits and hyphens, got {called!r}: choose one with --name"
+        )
+    if (shipped_folder() / f"{called}.onnx").exists():
+        raise BadInputError(f"{called} is the name of a shipped net: choose another with --name")
+    return called
+
+
+def _imported_net(path: Path, *, name: str, white: str | None) -> Imported:
+    """A net made of a checkpoint, by what the file holds and not by what it is called. Raises RtStyleError."""
+    from engines.atomic import read_whole
+    from engines.errors import BadInputError, MissingPackageError, NetFileError
+    from engines.import_onnx import RANGES, net_from_onnx
+
+    ranges = {str(number): number for number in RANGES}
+    if white is not None and white not in ranges:
+        raise BadInputError(f"--range is {' or '.join(ranges)}, got {white!r}")
+    if not read_whole(path, largest=_LARGEST_CHECKPOINT).startswith(_CHECKPOINT_STARTS):
+        try:
+            return net_from_onnx(path, name=name, white=ranges[white] if white else None)
+        except NetFileError as error:
+            if path.suffix.lower() not in _CHECKPOINT_ENDS:
+                raise
+            raise BadInputError(
+                f"{path}: expected a PyTorch checkpoint or an ONNX file, it is neither ({full_text(error)}): "
+                "fetch it once more"
+            ) from error
+    if white is not None:
+        raise BadInputError(f"{path}: a PyTorch checkpoint, --range is for ONNX files")
+    try:
+        from train.import_checkpoint import net_from_checkpoint
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise MissingPackageError("importing a PyTorch checkpoint", "torch", extra="train") from error
+    return net_from_checkpoint(path, name=name)
+
+
+def _style_facts(style: Style, path: Path) -> dict[str, Any]:
+    return {
+        "style": style.name,
+        "title": style.title,
+        "artist": style.artist,
+        "year": style.year,
+        "licence": style.licence,
+        "source": style.source,
+        "net": style.net,
+        "net_digest": style.net_digest,
+        "numbers": style.vector.size,
+        "path": str(path),
+    }
+
+
+def _net_facts(net: NetFile, library: Library) -> dict[str, Any]:
+    return {
+        "net": net.spec.name,
+        "kind": net.spec.kind,
+        "scale": net.spec.scale,
+        "size_multiple": net.spec.size_multiple,
+        "style_length": net.spec.style_length,
+        "margin": net.spec.margin,
+        "licence": net.spec.licence,
+        "training": dict(net.spec.training),
+        "digest": net.digest,
+        "bytes": len(net.model),
+        "path": str(net.path),
+        "styles": list(library.styles_of(net)) if net.spec.style_length else [],
+    }

@@ -142,7 +142,7 @@ def _option(kind: type, field: Field[Any]) -> inspect.Parameter:
 
 def need_packages() -> None:
     """Raise MissingPackageError for the first package of the extra `train` that is not there."""
-    from rtstyle.extras import installed
+    from rtstyle.diagnostics import installed
 
     for package in _PACKAGES:
         if not installed(package):

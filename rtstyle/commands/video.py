@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from realtime.user_options import StyleOptions, parse_size
-from rtstyle.commands.options import BackendOption, JsonOption, PrecisionOption, takes_style_options
+from rtstyle.commands.options import (
+    INTERRUPTED,
+    BackendOption,
+    JsonOption,
+    PrecisionOption,
+    as_flags,
+    notify,
+    output_option,
+    source_option,
+    takes_style_options,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,9 +27,9 @@ if TYPE_CHECKING:
     from realtime.video.decoders import Notice
     from realtime.video.job import Progress, VideoSummary
 
-__all__ = ["video"]
+# ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
 
-_INTERRUPTED = 130
+__all__ = ["video"]
 
 
 @takes_style_options
@@ -28,34 +38,38 @@ def video(
     source: Annotated[str, typer.Argument(metavar="IN", help="The video file.")],
     target: Annotated[str, typer.Argument(metavar="OUT", help="The result: .mp4, .m4v, .mov, .mkv or .webm.")],
     styling: StyleOptions,
-    start: Annotated[Optional[str], typer.Option("--start", help="Begin here: seconds or h:m:s.")] = None,  # noqa: UP045
-    end: Annotated[Optional[str], typer.Option("--end", help="End before this time: seconds or h:m:s.")] = None,  # noqa: UP045
-    size: Annotated[Optional[str], typer.Option("--size", help="WIDTHxHEIGHT to scale the frames to first.")] = None,  # noqa: UP045
+    start: Annotated[Optional[str], source_option("--start", help="Begin here: seconds or h:m:s.")] = None,
+    end: Annotated[Optional[str], source_option("--end", help="End before this time: seconds or h:m:s.")] = None,
+    size: Annotated[Optional[str], source_option("--size", help="WIDTHxHEIGHT to scale the frames to first.")] = None,
     codec: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
+        Optional[str],
+        output_option(
             "--codec",
             help="h264, hevc, av1, vp9, or an encoder: h264_nvenc, hevc_nvenc, av1_nvenc, h264_vaapi, h264_qsv, "
             "h264_videotoolbox; auto: an NVIDIA GPU's encoder where there is one. Default: h264 on the CPU.",
         ),
     ] = None,
-    crf: Annotated[Optional[int], typer.Option("--crf", help="Quality: lower is better. h264: 0 to 51, 20.")] = None,  # noqa: UP045
-    preset: Annotated[Optional[str], typer.Option("--preset", help="The encoder's speed. h264: veryfast.")] = None,  # noqa: UP045
+    crf: Annotated[Optional[int], output_option("--crf", help="Quality: lower is better. h264: 0 to 51, 20.")] = None,
+    preset: Annotated[Optional[str], output_option("--preset", help="The encoder's speed. h264: veryfast.")] = None,
     decoder: Annotated[
-        str, typer.Option("--decoder", help="cpu, cuda (an NVIDIA GPU), or auto: what a trial shows to be faster.")
+        str, source_option("--decoder", help="cpu, cuda (an NVIDIA GPU), or auto: what a trial shows to be faster.")
     ] = "auto",
-    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing OUT.")] = False,
+    force: Annotated[bool, output_option("--force", help="Overwrite an existing OUT.")] = False,
     backend: BackendOption = "auto",
     precision: PrecisionOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Paint every frame of a video, enlarge it, or both; sound, subtitles, chapters and timestamps stay as they are.
 
+    \b
+    Examples:
+      rtstyle video in.mp4 out.mp4 --style starry-night
+      rtstyle video in.mp4 out.mp4 --start 1:30 --end 2:00 --keep-colors
+      rtstyle video in.mp4 larger.mkv --sr 2 --codec hevc --crf 22
+
     Nothing hurries here: where several nets have the style, `fast` paints, and --net names another.
 
     Ctrl-C finishes what was painted into a playable file.
-
-    Example: rtstyle video in.mp4 out.mp4 --style starry-night
     """
     from pathlib import Path
 
@@ -84,11 +98,11 @@ def video(
         with _terminated_like_interrupted(), _shown(job.source) as (progress, notice):
             summary = stylize_video_file(job, progress=progress, notice=notice)
     except KeyboardInterrupt:
-        typer.echo("rtstyle: interrupted before there was anything to keep", err=True)
-        raise typer.Exit(_INTERRUPTED) from None
+        notify("interrupted before there was anything to keep")
+        raise typer.Exit(INTERRUPTED) from None
     _report(summary, as_json=as_json)
     if summary.interrupted:
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
     if summary.incomplete is not None:
         raise SourceError(f"{source}: ends too early, {summary.incomplete}: {target} holds those")
 
@@ -135,7 +149,7 @@ def _shown(source: Path) -> Iterator[tuple[Progress | None, Notice]]:
     console = Console(stderr=True)
 
     def say(text: str) -> None:
-        console.print(f"rtstyle: {text}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"rtstyle: {as_flags(text)}", markup=False, highlight=False, soft_wrap=True)
 
     if not console.is_terminal:
         yield None, say

@@ -32,7 +32,7 @@ def _change(path: Path, *keys: str, value: object) -> None:
     path.write_text(json.dumps(found))
 
 
-@pytest.mark.parametrize(("page", "figures"), zip(PAGES, ("speed", "summary"), strict=True))
+@pytest.mark.parametrize(("page", "figures"), list(zip(PAGES, ("speed", "summary"), strict=True)))
 def test_the_pages_say_what_the_results_say(page: Path, figures: str) -> None:
     text = page.read_text(encoding="utf-8")
     assert f"<!-- figures: {figures} -->" in text

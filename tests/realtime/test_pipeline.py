@@ -137,14 +137,14 @@ def _gray(level: int) -> Picture:
 
 def test_a_frame_that_is_repeated_is_painted_once_and_every_picture_is_the_callers_own() -> None:
     engine = _CountingEngine()
-    painter = Pipeline(engine)
+    pipeline = Pipeline(engine)
     pictures = []
     for level in (1, 1, 1, 2, 1, 1):
-        painter.submit(_gray(level), StyleParams())
-        if painter.in_flight == 3:
-            pictures.append(painter.collect())
+        pipeline.submit(_gray(level), StyleParams())
+        if pipeline.in_flight == 3:
+            pictures.append(pipeline.collect())
             pictures[-1][0, 0] += 100  # as a caller may
-    pictures += [painter.collect() for _ in range(painter.in_flight)]
+    pictures += [pipeline.collect() for _ in range(pipeline.in_flight)]
     assert [int(picture[1, 1, 1]) for picture in pictures] == [2, 2, 2, 4, 2, 2]
     assert [int(picture[0, 0, 0]) for picture in pictures] == [102, 102, 102, 104, 2, 2]
     assert engine.painted == 3
@@ -152,23 +152,23 @@ def test_a_frame_that_is_repeated_is_painted_once_and_every_picture_is_the_calle
 
 def test_a_frame_that_differs_in_one_pixel_or_is_painted_otherwise_is_painted() -> None:
     engine = _CountingEngine()
-    painter = Pipeline(engine)
+    pipeline = Pipeline(engine)
     other = _gray(1)
     other[33, 5, 2] = 9
     for frame, strength in ((_gray(1), 1.0), (other, 1.0), (other, 0.5)):
-        painter.submit(frame, StyleParams(strength=strength))
-    assert [int(painter.collect()[33, 5, 2]) for _ in range(3)] == [2, 18, 14]
+        pipeline.submit(frame, StyleParams(strength=strength))
+    assert [int(pipeline.collect()[33, 5, 2]) for _ in range(3)] == [2, 18, 14]
     assert engine.painted == 3
 
 
 def test_a_frame_that_came_when_nothing_was_in_flight_is_painted() -> None:
     engine = _CountingEngine()
-    painter = Pipeline(engine)
+    pipeline = Pipeline(engine)
     buffer = _gray(1)
     for level in (1, 2):  # the caller may use one buffer for all frames
         buffer[:] = level
-        painter.submit(buffer, StyleParams())
-        assert painter.collect()[0, 0, 0] == 2 * level
+        pipeline.submit(buffer, StyleParams())
+        assert pipeline.collect()[0, 0, 0] == 2 * level
 
 
 _SIZE = (24, 18)
@@ -187,13 +187,13 @@ def _made(upscaler: NetFile | None, frames: list[Picture], params: StyleParams) 
     made = []
     with open_pipeline(
         ResolvedPipeline(net=tint_net(), upscaler=upscaler), _SIZE, options=EngineOptions(precision="f32")
-    ) as painter:
+    ) as pipeline:
         for frame in frames:
-            painter.submit(frame, params)
-            if painter.in_flight == painter.depth:
-                made.append(painter.collect())
-        while painter.in_flight:
-            made.append(painter.collect())
+            pipeline.submit(frame, params)
+            if pipeline.in_flight == pipeline.depth:
+                made.append(pipeline.collect())
+        while pipeline.in_flight:
+            made.append(pipeline.collect())
     return made
 
 
@@ -218,20 +218,20 @@ def test_what_is_enlarged_is_the_mix(options: dict[str, float | bool]) -> None:
 
 
 def test_it_says_what_goes_in_and_what_comes_out() -> None:
-    with open_pipeline(_painted_and_enlarged(3), _SIZE) as painter:
-        assert (painter.size, painter.output_size) == ((24, 18), (72, 54))
-        assert [spec.net.kind for spec in painter.specs] == ["style", "upscale"]
-        assert painter.depth == 2
+    with open_pipeline(_painted_and_enlarged(3), _SIZE) as pipeline:
+        assert (pipeline.size, pipeline.output_size) == ((24, 18), (72, 54))
+        assert [spec.net.kind for spec in pipeline.specs] == ["style", "upscale"]
+        assert pipeline.depth == 2
 
 
 def test_the_engines_are_closed_at_the_end() -> None:
-    def submitted(painter: Pipeline, red: float) -> None:
-        painter.submit(_small_frame(), StyleParams(vector=vector(red, 0, 0)))
+    def submitted(pipeline: Pipeline, red: float) -> None:
+        pipeline.submit(_small_frame(), StyleParams(vector=vector(red, 0, 0)))
 
-    with open_pipeline(_painted_and_enlarged(2), _SIZE) as painter:
-        submitted(painter, 0)
+    with open_pipeline(_painted_and_enlarged(2), _SIZE) as pipeline:
+        submitted(pipeline, 0)
     with pytest.raises(RuntimeError, match="closed"):
-        submitted(painter, 1)
+        submitted(pipeline, 1)
 
 
 @pytest.mark.parametrize(

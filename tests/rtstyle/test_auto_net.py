@@ -87,7 +87,7 @@ def test_a_stylizer_with_a_rate_takes_the_best_net_that_keeps_it_and_without_one
     for fps, net in ((None, "quick"), (0.01, "rich"), (1e6, "quick")):
         with rtstyle.Stylizer("red", fps=fps, backend="openvino") as stylizer:
             painted = stylizer(frame)
-            assert stylizer.look.net.spec.name == net
+            assert stylizer.style.net.spec.name == net
             assert (stylizer.choice is None) == (fps is None)
         assert painted[0, 0].tolist() == [110, 20, 20]
     for fps in (0.0, -1.0, float("nan"), float("inf")):

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from rtstyle.api import Stylizer, Upscaler
-
 from engines.cache import cache_folder
 from engines.contract import EngineOptions
 from realtime.pipeline import joined, open_pipeline, resolve
 from realtime.user_options import StyleOptions
+from rtstyle.api import Stylizer, Upscaler
 
 if TYPE_CHECKING:
     from benchmarks.peers.runner import Frame, Job, Program, Sink

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rtstyle.api import stylize_video
 
 from engines.contract import Picture
 from engines.errors import BadInputError, OutputError
 from realtime.queues import BoundedQueue, Closed
 from realtime.video.encoders import CODECS
 from realtime.video.writer import EncoderReport, RecordingWriter, check_recording, encoder_reports
+from rtstyle.api import stylize_video
 from rtstyle.commands.options import error_text
 from tests.realtime.video.clips import Clip, number_frame, number_of, pictures, psnr, scene, timestamps, write_clip
 from tests.rtstyle.command import ROOT

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
 from realtime.live.cameras import why_closed
-from rtstyle.checkup import camera_reports, folder_report
+from rtstyle.diagnostics import EXTRAS, camera_reports, folder_report, wanting
+from tests.rtstyle.command import ROOT
 
 
 def test_a_folder_that_can_be_written_is_left_as_it_was(tmp_path: Path) -> None:
@@ -41,3 +43,18 @@ def test_a_camera_that_cannot_be_opened_says_why(tmp_path: Path) -> None:
 def test_cameras_are_reported_one_by_one() -> None:
     for camera in camera_reports(quick=False) or []:
         assert camera.usable == (camera.text == "")
+
+
+def test_every_extra_of_the_project_that_a_user_may_want_is_known() -> None:
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    section = project.partition("[project.optional-dependencies]\n")[2].partition("\n[")[0]
+    declared = set(re.findall(r"^([a-z-]+) = \[", section, re.MULTILINE))
+    assert {extra.name for extra in EXTRAS} == declared - {"dev", "pycuda"}
+
+
+def test_what_needs_a_gpu_is_only_advised_where_there_is_one() -> None:
+    without, with_one = wanting(gpu=False), wanting(gpu=True)
+    assert set(without) <= set(with_one)
+    assert not any(extra.needs_gpu for extra in without)
+    for extra in with_one:
+        assert extra.command == f'pip install "rtstyle[{extra.name}]"'

@@ -1,16 +1,21 @@
-"""The Python API for frames: objects that paint or enlarge them, whatever their size.
+"""The Python API: objects that paint or enlarge frames, whatever their size, and a function for whole video files.
 
 >>> with Stylizer("udnie", strength=0.8) as stylizer:
 ...     painted = stylizer(frame)  # uint8 (h, w, 3) RGB in and out
+>>> stylize_video("in.mp4", "out.mp4", "udnie")
 """
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,9 +30,15 @@ from realtime.pictures.paint import TILE_SIDE, WHOLE_UP_TO, PicturePipeline
 from realtime.pipeline import Pipeline, ResolvedPipeline, open_pipeline, resolve, resolve_all
 from realtime.user_options import StyleOptions, style_options
 
-__all__ = ["Stylizer", "Upscaler"]
+if TYPE_CHECKING:
+    from realtime.video.job import Progress, VideoSummary
+
+__all__ = ["Stylizer", "Time", "Upscaler", "stylize_video"]
 
 logger = logging.getLogger(__name__)
+
+Time = float | Fraction | str
+"""Seconds, or a text such as `1:02:30.5`."""
 
 
 class _Frames(Closing):
@@ -162,7 +173,7 @@ class Stylizer(_Frames):
         super().__init__([first, *others], fps=fps, backend=backend, precision=precision)
 
     @property
-    def look(self) -> ResolvedStyle:
+    def style(self) -> ResolvedStyle:
         """The style, and the net that paints it now."""
         assert self._resolved.style is not None
         return self._resolved.style
@@ -184,7 +195,86 @@ class Upscaler(_Frames):
         self.scale = scale
 
 
+def stylize_video(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    style: str | StyleOptions | None = None,
+    *,
+    net: str | None = None,
+    strength: float = 1.0,
+    keep_colors: bool = False,
+    sr: int | None = None,
+    sr_mode: str | None = None,
+    start: Time | None = None,
+    end: Time | None = None,
+    size: tuple[int, int] | None = None,
+    codec: str | None = None,
+    crf: int | None = None,
+    preset: str | None = None,
+    decoder: str = AUTO,
+    overwrite: bool = False,
+    backend: str = AUTO,
+    precision: str | None = None,
+    progress: Progress | None = None,
+    notice: Callable[[str], None] | None = None,
+) -> VideoSummary:
+    """Paint a video file, enlarge it, or both; sound, subtitles, chapters and timestamps stay as they are.
+
+    source, target: files; the target ends in .mp4, .m4v, .mov, .mkv or .webm and appears when it is complete.
+    style, net, strength, keep_colors, backend, precision: as for `Stylizer`.
+    sr: 2, 3 or 4 times larger, after painting; without `style` the video is only enlarged. sr_mode: `fidelity` or
+    `perceptual`, None is the default.
+    start, end: the part that is wanted; its first frame becomes time 0.
+    size: (width, height) that the frames are scaled to, upright, before they are painted; None keeps theirs.
+    codec: h264 (the default), hevc, av1, vp9, or an encoder such as h264_nvenc; auto: an NVIDIA GPU's encoder where
+    there is one. crf: its quality, lower is better. preset: the encoder's word for its speed.
+    decoder: cpu, cuda (an NVIDIA GPU), or auto: what a trial shows to be faster. overwrite: replace an existing target.
+    progress: called for each frame, from another thread, with the frames written, about how many there will be (or
+    None) and frames per second. notice: called with one line for each thing that could not be kept as it was.
+
+    Raises SourceError, OutputError, BadInputError, BackendError, and nothing is left behind. A source that ends early
+    is painted as far as it goes, and the summary's `incomplete` says so. At a KeyboardInterrupt what was painted is
+    finished into a playable file before KeyboardInterrupt is raised.
+    """
+    from realtime.video.job import (
+        VideoJob,
+        stylize_video_file,  # who only paints frames needs no FFmpeg
+    )
+
+    options = style_options(style, net=net, strength=strength, keep_colors=keep_colors, sr=sr, sr_mode=sr_mode)
+    job = VideoJob(
+        source=Path(source),
+        target=Path(target),
+        pipeline=resolve(options),
+        start_s=_seconds("start", start),
+        end_s=_seconds("end", end),
+        size=size,
+        codec=codec,
+        crf=crf,
+        preset=preset,
+        decoder=decoder,
+        overwrite=overwrite,
+        backend=backend,
+        engine=EngineOptions(precision=precision, cache=cache_folder()),
+    )
+    summary = stylize_video_file(job, progress=progress, notice=notice)
+    if summary.interrupted:
+        raise KeyboardInterrupt
+    return summary
+
+
 def _check(frame: Picture) -> None:
     if not isinstance(frame, np.ndarray) or frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
         came = f"{frame.dtype} {frame.shape}" if isinstance(frame, np.ndarray) else type(frame).__name__
         raise BadInputError(f"expected a frame as uint8 (h, w, 3) RGB, got {came}")
+
+
+def _seconds(name: str, time: Time | None) -> Fraction | None:
+    from realtime.video.job import parse_time
+
+    if time is None:
+        return None
+    try:
+        return parse_time(time) if isinstance(time, str) else Fraction(str(time))  # 0.1 is a tenth
+    except ValueError as error:  # NaN, infinity, or no number at all
+        raise BadInputError(f"{name} is seconds or a text such as 1:02:30.5, got {time!r}") from error
