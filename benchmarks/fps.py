@@ -23,7 +23,7 @@ from engines.cache import cache_folder
 from engines.contract import EngineOptions
 from engines.errors import BackendError, BadInputError, MissingPackageError
 from engines.names import nearest
-from realtime.live.options import CamOptions
+from realtime.live.session import CamOptions
 from realtime.pipeline import ResolvedPipeline, joined, open_pipeline, resolve
 from realtime.stats import Timings, now_ns
 from realtime.user_options import StyleOptions

@@ -16,7 +16,7 @@ from benchmarks.peers.roster import Peer
 from benchmarks.peers.runner import Job
 from benchmarks.results import Spread
 from engines.errors import RtStyleError
-from realtime.live.pattern import PatternSource
+from realtime.live.sources import PatternSource
 
 __all__ = ["Plan", "measure_peers"]
 

@@ -22,7 +22,7 @@ from rtstyle.commands.options import (
 if TYPE_CHECKING:
     import threading
 
-    from realtime.live.summary import CamSummary
+    from realtime.live.session import CamSummary
 
 # ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
 
@@ -92,8 +92,7 @@ def cam(
         _list(as_json)
         return
 
-    from realtime.live.options import CamOptions
-    from realtime.live.session import run_camera
+    from realtime.live.session import CamOptions, run_camera
 
     options = CamOptions(
         source=source,

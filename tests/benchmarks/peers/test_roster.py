@@ -12,7 +12,7 @@ import pytest
 from benchmarks.peers.launcher import PeerProcess, busy_cores, checked_threads
 from benchmarks.peers.roster import Peer, roster, selected, write_transformer
 from engines.errors import BadInputError
-from realtime.live.pattern import PatternSource
+from realtime.live.sources import PatternSource
 
 
 def _roster(folder: Path = Path()) -> list[Peer]:
