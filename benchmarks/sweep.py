@@ -18,7 +18,7 @@ from benchmarks.gpus import GpuMeter
 from benchmarks.spread import Spread
 from benchmarks.table import spoken_size
 from engines.errors import BackendError, MissingPackageError
-from realtime.live.options import CamOptions
+from realtime.live.session import CamOptions
 
 __all__ = ["sweep"]
 

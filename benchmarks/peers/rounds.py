@@ -17,7 +17,7 @@ from benchmarks.peers.process import PeerProcess
 from benchmarks.peers.roster import Peer
 from benchmarks.spread import Spread
 from engines.errors import RtStyleError
-from realtime.live.pattern import PatternSource
+from realtime.live.sources import PatternSource
 
 __all__ = ["Plan", "measured_peers"]
 

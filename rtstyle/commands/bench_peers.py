@@ -68,7 +68,7 @@ def peers(
     from engines.backends import AUTO, BACKENDS
     from engines.errors import BadInputError
     from engines.names import nearest
-    from realtime.live.options import CamOptions
+    from realtime.live.session import CamOptions
     from realtime.user_options import parse_size
 
     if backend != AUTO and backend not in BACKENDS:

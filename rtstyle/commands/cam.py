@@ -13,7 +13,7 @@ from rtstyle.commands.options import BackendOption, JsonOption, PrecisionOption,
 if TYPE_CHECKING:
     import threading
 
-    from realtime.live.summary import CamSummary
+    from realtime.live.session import CamSummary
 
 __all__ = ["cam"]
 
@@ -83,8 +83,7 @@ def cam(
         _list(as_json)
         return
 
-    from realtime.live.options import CamOptions
-    from realtime.live.session import run_camera
+    from realtime.live.session import CamOptions, run_camera
 
     options = CamOptions(
         source=source,

@@ -14,7 +14,7 @@ from benchmarks.peers.made_up import write_transformer
 from benchmarks.peers.process import PeerProcess
 from benchmarks.peers.roster import Peer, picked, roster
 from engines.errors import BadInputError
-from realtime.live.pattern import PatternSource
+from realtime.live.sources import PatternSource
 
 
 def _roster(folder: Path = Path()) -> list[Peer]:

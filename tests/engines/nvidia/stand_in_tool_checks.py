@@ -54,8 +54,7 @@ def test_a_camera_starts_on_the_cpu_goes_on_to_the_gpu_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`rtstyle cam` with the real choice of backends, the real build, and the stand-in's streams."""
-    from realtime.live.options import CamOptions
-    from realtime.live.session import run_camera
+    from realtime.live.session import CamOptions, run_camera
     from realtime.user_options import StyleOptions
 
     trt = pytest.importorskip("tensorrt_rtx")

@@ -9,14 +9,7 @@ import numpy as np
 import pytest
 
 from engines.errors import BadInputError, MissingPackageError, OutputError, SourceError
-from engines.library import Library
-from engines.style_file import write_style
-from realtime.live.cameras import cameras
-from realtime.live.options import CamOptions
-from realtime.live.palettes import palette_for
-from realtime.live.session import run_camera
-from realtime.live.summary import CamSummary
-from realtime.pipeline import resolve
+from realtime.live.session import CamOptions, CamSummary, run_camera
 from realtime.user_options import StyleOptions
 from tests.realtime.live.clips import write_clip
 from tests.realtime.live.mjpeg import MjpegCamera
@@ -113,29 +106,3 @@ def test_a_virtual_camera_needs_its_package_or_a_device() -> None:
 def test_values_without_a_meaning_are_refused(told: dict[str, object]) -> None:
     with pytest.raises(BadInputError):
         CamOptions(**told)  # type: ignore[arg-type]
-
-
-def test_the_palette_holds_all_styles_the_blend_of_the_start_and_leaves_out_what_cannot_be_read(tmp_path: Path) -> None:
-    library, chosen = Library(), resolve(StyleOptions(style="udnie:0.5,wave:0.5"))
-    (tmp_path / "fast").mkdir()
-    (tmp_path / "fast" / "broken.safetensors").write_bytes(b"nonsense")
-    mine = library.style("udnie", chosen.net)
-    write_style(tmp_path / "fast" / "udnie.safetensors", mine)
-    notices: list[str] = []
-    palette = palette_for(chosen, Library(tmp_path), notices.append)
-    assert palette.names == (*library.styles("fast"), "udnie:0.5,wave:0.5")
-    assert palette.start == len(palette.names) - 1
-    assert len(notices) == 1
-    assert "broken" in notices[0]
-
-
-def test_cameras_are_listed_by_number_without_their_metadata_nodes(tmp_path: Path) -> None:
-    for name, label, index in [("video10", "HDMI", "0"), ("video2", "Web\n", "0"), ("video3", "Web", "1")]:
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "name").write_text(label)
-        (tmp_path / name / "index").write_text(index)
-    assert [(camera.source, camera.path, camera.name) for camera in cameras(tmp_path)] == [
-        ("2", "/dev/video2", "Web"),
-        ("10", "/dev/video10", "HDMI"),
-    ]
-    assert cameras(tmp_path / "none") == []

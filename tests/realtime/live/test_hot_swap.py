@@ -14,12 +14,8 @@ from engines.backends import open_engine
 from engines.contract import Engine, EngineOptions
 from engines.errors import BackendError
 from engines.net_file import NetFile
-from engines.warming import BUILDING, DONE, Handover, WarmingEngine
-from realtime.live.options import CamOptions
-from realtime.live.overlay import Notes, draw
-from realtime.live.session import run_camera
-from realtime.live.stage import Stage
-from realtime.live.summary import CamSummary
+from engines.warming import BUILDING, DONE, WarmingEngine
+from realtime.live.session import CamOptions, CamSummary, run_camera
 from realtime.pipeline import ResolvedPipeline, StyleParams, open_pipeline
 from realtime.user_options import StyleOptions
 from tests.engines.nets import identity_net, tint_net
@@ -128,43 +124,3 @@ def test_styles_change_and_pictures_are_enlarged_on_both_sides_of_the_handover(g
     for warmed, plain in zip(paint(told.append), paint(None), strict=True):
         assert np.abs(warmed.astype(int) - plain).max() <= 1
     assert [text.startswith("now on Better") for text in told] == [False, False, True, True]
-
-
-def test_the_screen_shows_what_is_being_built_and_then_that_it_paints() -> None:
-    stages = [
-        Handover(net="fast", title="TensorRT", state=BUILDING, seconds=12.3),
-        Handover(net="fast", title="TensorRT", state=DONE, seconds=41.6),
-    ]
-    now = [stages[0]]
-    stage = _stage(lambda: now)
-    building = stage._notes()
-    assert building.building == "TensorRT engine for net fast is being built, the CPU paints: 12 s"
-    assert building.message == ""
-    now[0] = stages[1]
-    done = stage._notes()
-    assert (done.building, done.message) == ("", "now on TensorRT, net fast, after 42 s")
-    plain, written = (np.full((480, 640, 3), 128, np.uint8) for _ in range(2))
-    draw(plain, Notes(style="wave"))
-    draw(written, Notes(style="wave", building=building.building))
-    changed = np.argwhere((plain != written).any(axis=2))
-    assert len(changed) > 500
-    assert changed[:, 0].min() > 300  # below the middle, where messages are
-
-
-def _stage(handovers: Callable[[], list[Handover]]) -> Stage:
-    from types import SimpleNamespace
-
-    from realtime.live.controls import Palette, State
-
-    capture = SimpleNamespace(last_ns=0, trouble=None, live=False)
-    palette = Palette(names=("wave",), vectors=(None,), start=0)
-    return Stage(
-        State(style=0),
-        palette,
-        capture,  # type: ignore[arg-type]
-        SimpleNamespace(began_ns=None),  # type: ignore[arg-type]
-        window=None,
-        folder=Path(),
-        notify=lambda _: None,
-        handovers=handovers,
-    )
