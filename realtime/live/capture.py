@@ -54,7 +54,6 @@ class Capture:
         self._watch, self._back_off, self._pacer = StallWatch(stall_s), BackOff(), Pacer()
         self._wanted = threading.Event()
         self._last: LiveFrame | None = None
-        self._picture_id = 0
         self._notified = False
 
     def want(self) -> None:

@@ -47,7 +47,7 @@ class FrameProcessor:
         self._deliver, self._stopping, self._notify = deliver, stopping, notify
         self._size = pipeline.size
         self._forecast = Forecast()
-        self._waiting: deque[LiveFrame] = deque()
+        self._in_flight: deque[LiveFrame] = deque()
         self._last: LiveFrame | None = None
         self._started_ns = 0
         self._asked = False
@@ -56,19 +56,19 @@ class FrameProcessor:
     def work(self) -> None:
         try:
             while not self._stopping.is_set():
-                if not self._waiting and not self._take(_IDLE_S):
+                if not self._in_flight and not self._take(_IDLE_S):
                     self._paint_again()
-                if self._waiting:
+                if self._in_flight:
                     self._finish_oldest()
         except Closed:
             pass
         if not self._stopping.is_set():
-            while self._waiting:
+            while self._in_flight:
                 self._collect()
 
     def _finish_oldest(self) -> None:
         """Take the next frame just before the oldest is done, so that the engine goes straight on with it."""
-        if len(self._waiting) < self._pipeline.depth and not self._waiting[0].reused:
+        if len(self._in_flight) < self._pipeline.depth and not self._in_flight[0].reused:
             self._stopping.wait(self._forecast.spare_ns(self._started_ns, now_ns()) / 1e9)
             self._take(self._forecast.margin_ns() / 1e9)
         self._collect()
@@ -100,7 +100,7 @@ class FrameProcessor:
 
     def _start(self, frame: LiveFrame) -> None:
         frame.settings = self._controls.settings(now_ns())
-        before = self._waiting[-1] if self._waiting else self._last
+        before = self._in_flight[-1] if self._in_flight else self._last
         frame.reused = before is not None and frame.repeats(before)
         if frame.reused and before is not None:
             frame.original = before.original
@@ -113,7 +113,7 @@ class FrameProcessor:
             self._pipeline.submit(frame.original, frame.settings.params)
         if not frame.again:
             self.waiting.add_ns(frame.submitted_ns - frame.ready_ns)
-        self._waiting.append(frame)
+        self._in_flight.append(frame)
 
     def _prepare(self, picture: Picture, *, mirror: bool) -> Picture:
         came = (picture.shape[1], picture.shape[0])
@@ -125,7 +125,7 @@ class FrameProcessor:
 
     def _collect(self) -> None:
         """Wait for the result of the oldest frame and deliver it."""
-        frame = self._waiting.popleft()
+        frame = self._in_flight.popleft()
         if frame.reused:
             assert self._last is not None
             frame.result = self._last.result
