@@ -13,6 +13,7 @@ from realtime.live.session import CamOptions, CamSummary, run_camera
 from realtime.user_options import StyleOptions
 from tests.realtime.live.clips import write_clip
 from tests.realtime.live.mjpeg import MjpegCamera
+from tests.realtime.live.waiting import wait_until
 
 _SIZE = (64, 48)
 
@@ -50,25 +51,44 @@ def test_a_file_ends_at_its_end_and_is_recorded_with_its_own_times(tmp_path: Pat
     np.testing.assert_allclose(stamps, times, atol=0.2)
 
 
-def test_stop_ends_a_run_that_has_no_end() -> None:
+def test_stop_ends_a_run_that_has_no_end(tmp_path: Path) -> None:
     stop = threading.Event()
-    timer = threading.Timer(0.5, stop.set)
-    timer.start()
-    options = CamOptions(source="test-pattern", size=_SIZE, headless=True)
-    assert run_camera(options, notify=lambda _: None, stop=stop).interrupted
-    timer.join()
+
+    def stop_it() -> None:
+        try:
+            wait_until(lambda: any(path.stat().st_size for path in tmp_path.glob(".*part.mp4")))
+        finally:
+            stop.set()
+
+    thread = threading.Thread(target=stop_it)
+    thread.start()
+    options = CamOptions(source="test-pattern", size=_SIZE, headless=True, record=tmp_path / "out.mp4")
+    summary = run_camera(options, notify=lambda _: None, stop=stop)
+    thread.join()
+    assert summary.interrupted
+    assert summary.shown > 0
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
 
 
 def test_a_camera_that_is_cut_off_and_comes_back_is_one_run_with_one_reconnect() -> None:
+    notices: list[str] = []
     with MjpegCamera(size=_SIZE) as camera:
-        timers = [threading.Timer(1.0, camera.go_away), threading.Timer(2.0, camera.come_back)]
-        for timer in timers:
-            timer.start()
-        summary = _run(source=camera.url, seconds=5)
-        for timer in timers:
-            timer.join()
+
+        def cut_off() -> None:
+            wait_until(lambda: camera.number >= 15)
+            camera.go_away()
+            try:
+                wait_until(lambda: any("reconnecting" in text for text in notices))
+            finally:
+                camera.come_back()
+
+        thread = threading.Thread(target=cut_off)
+        thread.start()
+        options = CamOptions(source=camera.url, headless=True, frames=80, seconds=120)
+        summary = run_camera(options, notify=notices.append)
+        thread.join()
     assert summary.reconnects == 1
-    assert summary.shown > 20
+    assert summary.shown == 80
 
 
 def test_what_cannot_be_done_is_said_before_anything_is_opened(tmp_path: Path) -> None:
