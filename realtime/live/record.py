@@ -40,7 +40,7 @@ class Recorder:
 
     name = "record"
 
-    def __init__(self, size: tuple[int, int], *, folder: Path, tell: Callable[[str], None]) -> None:
+    def __init__(self, size: tuple[int, int], *, folder: Path, tell: Callable[[OutputError], None]) -> None:
         """`size` is (width, height) of the pictures.
 
         folder: where recordings that the viewer asks for go. tell: why one of these has ended early, from any thread.
@@ -170,7 +170,7 @@ class Recorder:
         if self._required and not self.paths:
             self._fatal = error
         else:
-            self._tell(str(error))
+            self._tell(error)
 
 
 class LiveWriter:

@@ -154,12 +154,17 @@ class CamSummary:
 
 
 def run_camera(
-    options: CamOptions, *, notify: Callable[[str], None], stop: threading.Event | None = None
+    options: CamOptions,
+    *,
+    notify: Callable[[str], None],
+    stop: threading.Event | None = None,
+    attach: Callable[[Controls], None] | None = None,
 ) -> CamSummary:
     """Paint a live source until it ends, `stop` is set, a limit is reached or the viewer has had enough.
 
     Runs in the caller's thread, which must be the main thread where there is a window. `notify` gets one line for each
-    change of behaviour, from any thread. Raises BadInputError, SourceError, OutputError, BackendError,
+    change of behaviour, from any thread. `attach` gets the controls before the first frame, for whatever is to change
+    them beside the window or without one. Raises BadInputError, SourceError, OutputError, BackendError,
     MissingPackageError; what was recorded until then is left playable.
     """
     found = list(resolve_all(options.styling, notice=notify))
@@ -184,6 +189,8 @@ def run_camera(
             open_pipeline(chosen, size, backend=options.backend, options=engine, at_once=notify)
         )
         session = _Session(options, pipeline, styles, source, first, notify=notify, stop=stop or threading.Event())
+        if attach is not None:
+            attach(session.controls)
         return session.run(choice)
 
 
@@ -204,7 +211,7 @@ class _Session:
         self._options, self._pipeline, self._notify, self._stop = options, pipeline, notify, stop
         self._source, self._ends_ns = source, 0
         self._tasks = TaskGroup()
-        self._controls = Controls(
+        self.controls = Controls(
             styles,
             State(
                 style=styles.start,
@@ -219,14 +226,14 @@ class _Session:
             reopen=lambda: _open(options),
             loop=options.loop,
             stall_s=options.stall_s,
-            held=lambda: self._controls.state.paused,
+            held=lambda: self.controls.state.paused,
             stopping=self._tasks.stopping,
             notify=notify,
         )
         self._processor = FrameProcessor(
             pipeline,
             self._capture,
-            self._controls,
+            self.controls,
             deliver=self._deliver,
             stopping=self._tasks.stopping,
             notify=notify,
@@ -249,7 +256,7 @@ class _Session:
             self._run(display)
             return self._summary(display, choice)
         status = Status(
-            self._controls,
+            self.controls,
             self._capture,
             recording_since_ns=lambda: recorder.began_ns,
             handovers=lambda: self._pipeline.handovers,
@@ -257,7 +264,7 @@ class _Session:
         with Window(_TITLE, size) as window:
             display = Viewer(
                 window,
-                self._controls,
+                self.controls,
                 status,
                 turn=self._turn,
                 folder=options.folder,
@@ -295,7 +302,7 @@ class _Session:
     def _turn(self) -> bool:
         """Between two frames, in the main thread: do what the viewer has asked for. False ends the run."""
         options = self._options
-        for request in self._controls.take_requests():
+        for request in self.controls.take_requests():
             if request is Request.QUIT:
                 return False
             self._obey(request)
@@ -308,14 +315,15 @@ class _Session:
             try:
                 said = sink.obey(request)
             except OutputError as error:
-                self._tell(str(error))
+                self._tell(error)
                 continue
             if said is not None:
-                self._controls.say(said, now_ns())
+                self.controls.say(said, now_ns())
 
-    def _tell(self, text: str) -> None:
-        """On the screen and in the terminal."""
-        self._controls.say(text, now_ns())
+    def _tell(self, error: OutputError) -> None:
+        """On the screen and in the terminal; the run goes on."""
+        text = f"{error}: {error.hint}" if error.hint else str(error)
+        self.controls.say(text, now_ns())
         self._notify(text)
 
     def _summary(self, display: Display, choice: NetChoice | None) -> CamSummary:
@@ -324,7 +332,7 @@ class _Session:
             source=self._source.name,
             net=" then ".join(spec.net.name for spec in specs),
             choice=None if choice is None else choice.as_dict(),
-            style=self._controls.styles.names[self._controls.state.style],
+            style=self.controls.styles.names[self.controls.state.style],
             size=self._pipeline.output_size,
             backend=joined(specs, "backend"),
             device=joined(specs, "device"),

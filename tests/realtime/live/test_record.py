@@ -185,7 +185,7 @@ def _painted(stamp_ms: int, *, again: bool = False) -> LiveFrame:
 
 
 @contextmanager
-def _working(folder: Path, told: list[str] | None = None) -> Iterator[Recorder]:
+def _working(folder: Path, told: list[OutputError] | None = None) -> Iterator[Recorder]:
     """At the end everything that was offered is written; raises what `work` raises."""
     recorder = Recorder(_SIZE, folder=folder, tell=(told if told is not None else []).append)
     with TaskGroup() as tasks:
@@ -198,7 +198,7 @@ def _working(folder: Path, told: list[str] | None = None) -> Iterator[Recorder]:
 
 
 def test_recordings_can_be_switched_on_and_off_and_each_begins_at_zero(tmp_path: Path) -> None:
-    told: list[str] = []
+    told: list[OutputError] = []
     with _working(tmp_path, told) as recorder:
         recorder.offer(_painted(0))
         recorder.start(tmp_path / "a.mp4")
@@ -236,18 +236,18 @@ def test_a_file_that_exists_is_not_recorded_over(tmp_path: Path) -> None:
 
 
 def test_an_error_ends_the_recording_and_is_told(tmp_path: Path) -> None:
-    told: list[str] = []
+    told: list[OutputError] = []
     with _working(tmp_path, told) as recorder:
         recorder.start(tmp_path / "a.mp4")
         recorder.offer(_painted(0))
         (tmp_path / "a.mp4").write_bytes(b"mine")
     (error,) = told
-    assert "came into being" in error
+    assert "came into being" in str(error)
     assert not recorder.paths
 
 
 def test_an_error_of_a_recording_that_is_required_ends_the_work_and_one_after_it_does_not(tmp_path: Path) -> None:
-    told: list[str] = []
+    told: list[OutputError] = []
     with pytest.raises(OutputError, match="came into being"), _working(tmp_path, told) as recorder:
         recorder.start(tmp_path / "a.mp4", required=True)
         recorder.offer(_painted(0))

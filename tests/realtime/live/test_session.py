@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from engines.errors import BadInputError, MissingPackageError, OutputError, SourceError
+from realtime.live.controls import Controls, Message
 from realtime.live.session import CamOptions, CamSummary, run_camera
+from realtime.stats import now_ns
 from realtime.user_options import StyleOptions
 from tests.realtime.live.clips import write_clip
 from tests.realtime.live.mjpeg import MjpegCamera
@@ -89,6 +91,38 @@ def test_a_camera_that_is_cut_off_and_comes_back_is_one_run_with_one_reconnect()
         thread.join()
     assert summary.reconnects == 1
     assert summary.shown == 80
+
+
+def test_a_program_can_do_all_that_keys_do_without_a_window(tmp_path: Path) -> None:
+    attached: list[Controls] = []
+
+    def program() -> None:
+        wait_until(lambda: attached)
+        (controls,) = attached
+
+        def tell(name: str, value: object = None) -> None:
+            controls.handle(Message(name, value), now_ns())
+
+        try:
+            tell("style", "wave")
+            tell("record")
+            wait_until(lambda: any(path.stat().st_size for path in tmp_path.glob(".*part.mp4")))
+            tell("record")
+            wait_until(lambda: list(tmp_path.glob("rtstyle-*.mp4")))
+            tell("snapshot")
+            wait_until(lambda: list(tmp_path.glob("rtstyle-*.png")))
+        finally:
+            tell("quit")
+
+    thread = threading.Thread(target=program)
+    thread.start()
+    options = CamOptions(
+        source="test-pattern", size=_SIZE, styling=StyleOptions(net="fast"), headless=True, folder=tmp_path
+    )
+    summary = run_camera(options, notify=lambda _: None, attach=attached.append)
+    thread.join()
+    assert (summary.style, summary.interrupted) == ("wave", False)
+    assert summary.recorded == [str(path) for path in tmp_path.glob("*.mp4")]
 
 
 def test_what_cannot_be_done_is_said_before_anything_is_opened(tmp_path: Path) -> None:

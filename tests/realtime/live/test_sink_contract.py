@@ -27,7 +27,7 @@ def _display(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Opened:  # noqa: 
 
 
 def _recorder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Opened:  # noqa: ARG001
-    recorder = Recorder(SIZE, folder=folder, tell=pytest.fail)
+    recorder = Recorder(SIZE, folder=folder, tell=lambda error: pytest.fail(str(error)))
     recorder.start(folder / "out.mp4")
     return recorder, lambda: recorder.frames
 
