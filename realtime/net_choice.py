@@ -3,7 +3,7 @@
 No net file says how well its net paints. The nets are ranked by the size of their files, which is that of their
 weights: `johnson` comes before `fast`, and `fast` before `micro`. They are timed from the smallest up until one does
 not keep the rate, for larger ones would take still longer, and more memory than there may be. The best that keeps the
-rate paints; where none does, the quickest. Times are remembered (engines.net_times). Nets whose files say that they are
+rate paints; where none does, the quickest. Times are remembered (engines.cache). Nets whose files say that they are
 not for this (`NetSpec.auto`) are left out.
 """
 
@@ -15,12 +15,12 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
+from engines.cache import NetTimes
+from engines.processors import processor
 
 from engines.backends import AUTO, BackendReport, must_build, usable_backend
 from engines.contract import EngineOptions
 from engines.errors import BackendError
-from engines.net_times import NetTimes
-from engines.processor import processor
 from realtime.pipeline import ResolvedPipeline, StyleParams, open_pipeline
 from realtime.stats import now_ns
 

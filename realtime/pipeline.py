@@ -15,15 +15,14 @@ from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
+from engines.fallback import FallbackEngine, HotSwap, open_engine_at_once
+from engines.styles import AUTO_NET, ResolvedStyle, resolve_styles
 
 from engines.backends import AUTO, open_engine
 from engines.contract import Engine, EngineOptions, EngineSpec, Picture, StyleVector
 from engines.errors import BadInputError
-from engines.library import Library
-from engines.look import AUTO_NET, Look, looks
+from engines.library import Library, upscaler
 from engines.net_file import NetFile
-from engines.upscalers import upscaler
-from engines.warming import Handover, WarmingEngine, open_engine_at_once
 from realtime.user_options import StyleOptions
 
 __all__ = [
@@ -66,7 +65,7 @@ class ResolvedPipeline:
     params: StyleParams = field(default_factory=StyleParams)
     upscaler: NetFile | None = None
     """Enlarges what `net` has painted; None where `net` is all there is."""
-    style: Look | None = None
+    style: ResolvedStyle | None = None
     """None where frames are only enlarged."""
 
     def __post_init__(self) -> None:
@@ -111,7 +110,7 @@ def resolve_all(
         _check_nothing_to_mix(options)
         yield ResolvedPipeline(net=upscaler(options.sr, options.sr_mode, library=library))
         return
-    for found in looks(options.style, net=options.net, library=library, notice=notice):
+    for found in resolve_styles(options.style, net=options.net, library=library, notice=notice):
         yield ResolvedPipeline(
             net=found.net,
             params=StyleParams(vector=found.vector, strength=options.strength, keep_colors=options.keep_colors),
@@ -165,9 +164,9 @@ class Pipeline:
         return tuple(engine.spec for engine in self.engines)
 
     @property
-    def handovers(self) -> tuple[Handover, ...]:
+    def handovers(self) -> tuple[HotSwap, ...]:
         """Of those that warm up, or have. For any thread."""
-        return tuple(engine.handover for engine in self.engines if isinstance(engine, WarmingEngine))
+        return tuple(engine.handover for engine in self.engines if isinstance(engine, FallbackEngine))
 
     @property
     def in_flight(self) -> int:
@@ -273,7 +272,7 @@ def open_pipeline(
     """Engines for frames of `size` (width, height), and what runs them. Raises what `open_engine` raises.
 
     `at_once`: the CPU begins where an engine is still to be built for the GPU, and this is told about it, from any
-    thread (`engines.warming`). Without it such a build is waited for.
+    thread (`engines.fallback`). Without it such a build is waited for.
     """
     options = options or EngineOptions()
 

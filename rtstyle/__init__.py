@@ -23,9 +23,9 @@ if TYPE_CHECKING:
         StyleFileError,
     )
     from realtime.user_options import StyleOptions
-    from realtime.video.options import VideoSummary
-    from rtstyle.stylizer import Stylizer, Upscaler
-    from rtstyle.video_api import stylize_video
+    from realtime.video.job import VideoSummary
+    from rtstyle.api import Stylizer, Upscaler
+    from rtstyle.api import stylize_video
 
 __all__ = [
     "BackendError",
@@ -48,10 +48,10 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "StyleOptions": "realtime.user_options",
-    "Stylizer": "rtstyle.stylizer",
-    "Upscaler": "rtstyle.stylizer",
-    "VideoSummary": "realtime.video.options",
-    "stylize_video": "rtstyle.video_api",
+    "Stylizer": "rtstyle.api",
+    "Upscaler": "rtstyle.api",
+    "VideoSummary": "realtime.video.job",
+    "stylize_video": "rtstyle.api",
 }
 """Where names live, apart from the errors."""
 

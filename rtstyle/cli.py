@@ -13,20 +13,8 @@ import typer
 
 from engines.errors import RtStyleError
 from rtstyle import __version__
-from rtstyle.commands import (
-    bench,
-    bench_fps,
-    bench_peers,
-    bench_speed,
-    cam,
-    doctor,
-    engines,
-    image,
-    styles,
-    train,
-    video,
-)
-from rtstyle.commands.options import spoken
+from rtstyle.commands import bench, bench_speed, bench_peers, bench_speed, cam, doctor, engines, image, styles, train, video
+from rtstyle.commands.options import error_text
 
 __all__ = ["app", "main"]
 
@@ -45,7 +33,7 @@ app.command("cam")(cam.cam)
 app.command("doctor")(doctor.doctor)
 app.command("image")(image.image)
 app.command("video")(video.video)
-bench.bench_app.command("fps")(bench_fps.fps)
+bench.bench_app.command("fps")(bench_speed.fps)
 bench.bench_app.command("peers")(bench_peers.peers)
 bench.bench_app.command("video")(bench_speed.video)
 bench.bench_app.command("memory")(bench_speed.memory)

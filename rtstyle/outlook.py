@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engines.backends import AUTO, cache_folder
+from engines.backends import AUTO
+from engines.cache import cache_folder
 from engines.contract import EngineOptions
 from engines.errors import RtStyleError
 from realtime.net_choice import SHARE, NetChoice, at_hand, eligible, predict

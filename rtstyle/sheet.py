@@ -13,7 +13,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from engines.atomic import read_whole
-from engines.backends import AUTO, cache_folder, open_engine
+from engines.backends import AUTO, open_engine
+from engines.cache import cache_folder
 from engines.contract import SMALLEST_SIDE, EngineOptions, Picture
 from engines.errors import BadInputError
 from engines.library import Library

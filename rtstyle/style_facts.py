@@ -12,7 +12,7 @@ from engines.import_onnx import RANGES, Imported, net_from_onnx
 from engines.library import Library, shipped_folder
 from engines.names import nearest
 from engines.net_file import NetFile
-from engines.style_file import Style, read_style
+from engines.library import Style, read_style
 
 __all__ = ["facts_of", "imported_net", "merged", "name_for", "rows_of_net"]
 

@@ -14,13 +14,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from engines.backends import AUTO, cache_folder
+from engines.backends import AUTO
+from engines.cache import cache_folder
 from engines.contract import EngineOptions, Picture
 from engines.errors import BadInputError
 from engines.lifecycle import Closing
-from engines.look import AUTO_NET, Look
+from engines.styles import AUTO_NET, ResolvedStyle
 from realtime.net_choice import NetChoice, choose
-from realtime.pictures.chain import PictureChain
+from realtime.pictures.paint import PicturePipeline
 from realtime.pictures.paint import TILE_SIDE, WHOLE_UP_TO
 from realtime.pipeline import Pipeline, ResolvedPipeline, open_pipeline, resolve, resolve_all
 from realtime.user_options import StyleOptions, style_options
@@ -54,7 +55,7 @@ class _Frames(Closing):
         self._options = EngineOptions(precision=precision, cache=cache_folder())
         self._pipeline: Pipeline | None = None
         self._engines = ExitStack()
-        self._pictures: PictureChain | None = None
+        self._pictures: PicturePipeline | None = None
 
     def __call__(self, frame: Picture) -> Picture:
         """Do it to one frame: uint8 `(h, w, 3)` RGB, 16x16 or larger; returns a new uint8 `(h * n, w * n, 3)`, where
@@ -68,7 +69,7 @@ class _Frames(Closing):
             return next(self.stream([frame]))
         if self._pictures is None:
             options = replace(self._options, cache=None)  # the statistics' graphs are of use for this picture only
-            self._pictures = PictureChain(self._resolved, backend=self._backend, options=options, notice=logger.warning)
+            self._pictures = PicturePipeline(self._resolved, backend=self._backend, options=options, notice=logger.warning)
         return self._pictures.paint(frame)
 
     def stream(self, frames: Iterable[Picture]) -> Iterator[Picture]:
@@ -160,7 +161,7 @@ class Stylizer(_Frames):
         super().__init__([first, *others], fps=fps, backend=backend, precision=precision)
 
     @property
-    def look(self) -> Look:
+    def look(self) -> ResolvedStyle:
         """The style, and the net that paints it now."""
         assert self._resolved.style is not None
         return self._resolved.style

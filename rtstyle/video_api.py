@@ -7,13 +7,14 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
-from engines.backends import AUTO, cache_folder
+from engines.backends import AUTO
+from engines.cache import cache_folder
 from engines.contract import EngineOptions
 from engines.errors import BadInputError
 from realtime.pipeline import resolve
 from realtime.user_options import StyleOptions, style_options
 from realtime.video.job import Progress, stylize_video_file
-from realtime.video.options import VideoJob, VideoSummary, parse_time
+from realtime.video.job import VideoJob, VideoSummary, parse_time
 
 __all__ = ["Time", "stylize_video"]
 

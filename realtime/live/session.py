@@ -14,7 +14,9 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from engines.backends import AUTO, cache_folder
+from engines.cache import cache_folder
+
+from engines.backends import AUTO
 from engines.contract import EngineOptions
 from engines.errors import BadInputError, OutputError, SourceError
 from engines.library import Library
@@ -115,7 +117,7 @@ class CamSummary:
     in_flight: int
     """Frames that the engine may have at once."""
     handovers: list[dict[str, object]]
-    """Engines that were built while the CPU painted (engines.warming.Handover), each with its line; `backend` is that
+    """Engines that were built while the CPU painted (engines.fallback.HotSwap), each with its line; `backend` is that
     of the end."""
     seconds: float
     """From the first shown frame, or the last one that warmed up, to the last."""

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from engines.fallback import BUILDING, HotSwap
 
 from engines.contract import Picture
-from engines.warming import BUILDING, Handover
 from realtime.live.capture import Capture
 from realtime.live.controls import Compare, Controls, Request
 from realtime.live.outputs import Display
@@ -82,7 +82,7 @@ class Status:
         capture: Capture,
         *,
         recording_since_ns: Callable[[], int | None],
-        handovers: Callable[[], Sequence[Handover]],
+        handovers: Callable[[], Sequence[HotSwap]],
     ) -> None:
         """handovers: how far engines are that are built while the CPU paints."""
         self._controls, self._capture = controls, capture

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 
 from engines.atomic import write_whole
 from engines.errors import BadInputError, OutputError, RtStyleError
-from realtime.pictures.chain import PictureChain
-from realtime.pictures.photo import Box, Photo
-from realtime.pictures.plan import Task
-from realtime.pictures.reading import LARGEST_FILE, photo_from_bytes, read_photo
-from realtime.pictures.writing import bytes_from_photo, check_sides, left_out
+from realtime.pictures.batch import Box
+from realtime.pictures.paint import PicturePipeline
+from realtime.pictures.read import LARGEST_FILE, Photo, photo_from_bytes, read_photo
+from realtime.pictures.write import PictureTask, bytes_from_photo, check_sides, left_out
 
 __all__ = ["BatchOptions", "BatchSummary", "Failure", "Painted", "paint_batch"]
 
@@ -59,8 +58,8 @@ class BatchSummary:
 
 
 def paint_batch(
-    tasks: Sequence[Task],
-    painter: PictureChain,
+    tasks: Sequence[PictureTask],
+    painter: PicturePipeline,
     options: BatchOptions,
     *,
     notice: Callable[[str], None],
@@ -103,14 +102,14 @@ class _Line:
     def __init__(
         self,
         options: BatchOptions,
-        painter: PictureChain,
+        painter: PicturePipeline,
         summary: BatchSummary,
         ears: _Ears,
     ) -> None:
         self._options, self._painter, self._summary, self._ears = options, painter, summary, ears
-        self._writing: tuple[Task, Painted, Future[None]] | None = None
+        self._writing: tuple[PictureTask, Painted, Future[None]] | None = None
 
-    def take(self, task: Task, coming: Future[Photo], writer: ThreadPoolExecutor) -> None:
+    def take(self, task: PictureTask, coming: Future[Photo], writer: ThreadPoolExecutor) -> None:
         try:
             photo = coming.result()
             for text in (*photo.notices, *left_out(photo, task.file_format)):
@@ -140,18 +139,18 @@ class _Line:
         self._summary.painted.append(painted)
         self._ears.done(painted)
 
-    def _failed(self, task: Task, error: RtStyleError) -> None:
+    def _failed(self, task: PictureTask, error: RtStyleError) -> None:
         self._summary.failed.append(Failure(source=task.name, error=error))
         self._ears.failed(error)
 
 
-def _submit(reader: ThreadPoolExecutor, task: Task, options: BatchOptions) -> Future[Photo]:
+def _submit(reader: ThreadPoolExecutor, task: PictureTask, options: BatchOptions) -> Future[Photo]:
     """Begin to read. Stdin is read here: Ctrl-C would not reach a thread that waits for it."""
     content = _stdin_content() if task.source is None else None
     return reader.submit(_read, task, options, content)
 
 
-def _read(task: Task, options: BatchOptions, content: bytes | None) -> Photo:
+def _read(task: PictureTask, options: BatchOptions, content: bytes | None) -> Photo:
     """Everything before painting, in the reader's thread. An existing result is found before any work is done."""
     if task.target is not None and task.target.exists() and not options.overwrite:
         raise OutputError(f"{task.target}: exists already", hint="`overwrite` overwrites it")
@@ -167,11 +166,11 @@ def _stdin_content() -> bytes:
     return content
 
 
-def _target_name(task: Task) -> str:
+def _target_name(task: PictureTask) -> str:
     return "stdout" if task.target is None else str(task.target)
 
 
-def _write(task: Task, photo: Photo, options: BatchOptions) -> None:
+def _write(task: PictureTask, photo: Photo, options: BatchOptions) -> None:
     """Everything after painting, in the writer's thread."""
     name = _target_name(task)
     content = bytes_from_photo(photo, task.file_format, quality=options.quality, name=name)

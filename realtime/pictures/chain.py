@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from engines.backends import AUTO
 from engines.contract import EngineOptions, EngineSpec, Picture
 from engines.errors import BadInputError
-from realtime.pictures.large import Progress
-from realtime.pictures.paint import PicturePainter
-from realtime.pictures.reading import MOST_PIXELS
+from realtime.pictures.paint import PictureStage
+from realtime.pictures.read import MOST_PIXELS
+from realtime.pictures.tiles import Progress
 from realtime.pipeline import ResolvedPipeline, StyleParams
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class PictureChain:
         self.scale = pipeline.scale
         """Width and height of the results over those of the pictures."""
         self._painters = [
-            PicturePainter(net, params, backend=backend, options=options, tile=tile, notice=notice, progress=progress)
+            PictureStage(net, params, backend=backend, options=options, tile=tile, notice=notice, progress=progress)
             for net, params in steps
         ]
 

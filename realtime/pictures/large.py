@@ -7,12 +7,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 import numpy as np
+from engines.tile_backends import open_measure, options_for_tiles
+from engines.tiling import Statistics, TiledNet
 from numpy.typing import NDArray
 
 from engines.backends import AUTO, open_engine, usable_backend
 from engines.contract import EngineOptions, Picture, StyleVector
-from engines.measure import open_measure, options_for_tiles
-from engines.tiled_net import Statistics, TiledNet
 from realtime.pictures.tiles import Tile, tile_grid
 
 if TYPE_CHECKING:

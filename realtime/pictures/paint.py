@@ -8,17 +8,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 import numpy as np
+from engines.tile_backends import ON_A_GPU, whole_on_gpu
+from engines.tiling import NotTileableError, TiledNet, tiled_net
 
 from engines.backends import AUTO, open_engine, usable_backend
 from engines.contract import SMALLEST_SIDE, Engine, EngineOptions, EngineSpec, Picture
 from engines.errors import BadInputError
-from engines.footprint import whole_on_gpu
-from engines.measure import ON_A_GPU
 from engines.net_file import NetFile
 from engines.nvidia.driver import find_gpu
-from engines.tiled_net import NotTileableError, TiledNet, tiled_net
-from realtime.pictures.large import Progress, TilePainter
-from realtime.pictures.tiles import smallest_tile
+from realtime.pictures.tiles import Progress, TilePainter, smallest_tile
 from realtime.pipeline import Pipeline, StyleParams, mix
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines.errors import BadInputError
-from realtime.pictures.writing import FORMATS, format_of
+from realtime.pictures.write import FORMATS, format_of
 
 __all__ = ["PICTURE_ENDINGS", "STANDARD", "Task", "plan"]
 

@@ -16,8 +16,7 @@ from PIL import Image, UnidentifiedImageError
 
 from engines.atomic import read_whole
 from engines.errors import BadInputError
-from realtime.pictures.colour import rgb_and_alpha, srgb_profile
-from realtime.pictures.photo import Photo
+from realtime.pictures.read import Photo, rgb_and_alpha, srgb_profile
 
 __all__ = ["LARGEST_FILE", "MOST_PIXELS", "photo_from_bytes", "read_photo"]
 

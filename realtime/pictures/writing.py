@@ -11,7 +11,7 @@ from PIL import Image
 
 from engines.errors import BadInputError, OutputError
 from engines.names import nearest
-from realtime.pictures.photo import Photo
+from realtime.pictures.read import Photo
 
 __all__ = ["FORMATS", "bytes_from_photo", "check_quality", "check_sides", "format_of", "left_out", "parse_format"]
 

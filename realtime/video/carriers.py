@@ -13,7 +13,7 @@ from av.packet import Packet
 from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 
-from realtime.video.timing import exact, ticks
+from realtime.video.decoders import exact, ticks
 
 __all__ = ["Carrier", "Copier", "Recoder", "SubtitleConverter", "Window"]
 

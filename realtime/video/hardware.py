@@ -20,11 +20,9 @@ from av.container import InputContainer
 
 from engines.errors import BackendError, BadInputError, SourceError
 from engines.names import nearest
-from engines.nvidia.driver import find_gpu
-from engines.nvidia.faults import WAY_ON
+from engines.nvidia.driver import WAY_ON, find_gpu
+from realtime.video.decoders import LENIENT, Notice, open_source, video_stream
 from realtime.video.encoders import CODECS, Encoder, pixel_format_for
-from realtime.video.source import LENIENT, open_source, video_stream
-from realtime.video.timing import Notice
 
 __all__ = [
     "AUTO",

@@ -15,17 +15,12 @@ from realtime.pipeline import Pipeline, joined, open_pipeline
 from realtime.queues import BoundedQueue, Closed
 from realtime.stats import Rate, now_ns
 from realtime.tasks import TaskGroup
-from realtime.video.carriers import Window
-from realtime.video.encoders import AUTO_CODEC, Encoder, check_size, choose_encoder, pixel_format_for
-from realtime.video.hardware import choose_decoder, faster_encoder, open_decoder
-from realtime.video.metadata import copy_chapters, copy_metadata, describe
-from realtime.video.options import VideoJob, VideoSummary
-from realtime.video.passthrough import Passthrough
+from realtime.video.decoders import Notice, choose_decoder, open_decoder, open_source
+from realtime.video.encoders import AUTO_CODEC, Encoder, check_size, choose_encoder, faster_encoder, pixel_format_for
+from realtime.video.job import VideoJob, VideoSummary, stage_seconds, thread_seconds
 from realtime.video.reader import TimedPicture, VideoReader
-from realtime.video.source import open_source
-from realtime.video.streams import StreamPlan
-from realtime.video.times import stage_seconds, thread_seconds
-from realtime.video.timing import Notice
+from realtime.video.stream_copy import Passthrough, TimeRange
+from realtime.video.streams import StreamPlan, copy_chapters, copy_metadata, describe
 from realtime.video.writer import VideoWriter, check_target, muxer_of
 
 __all__ = ["Progress", "stylize_video_file"]
@@ -110,7 +105,7 @@ def _writer(job: VideoJob, reader: VideoReader, encoder: Encoder, notice: Notice
 def _passthrough(
     job: VideoJob, reader: VideoReader, writer: VideoWriter, source: InputContainer, notice: Notice
 ) -> Passthrough:
-    window = Window(start_s=reader.shift_s if job.start_s else None, shift_s=reader.shift_s)
+    window = TimeRange(start_s=reader.shift_s if job.start_s else None, shift_s=reader.shift_s)
     end_s = None if job.end_s is None else job.end_s + reader.origin_s
     output = writer.container
     describe(writer.stream, reader.stream)

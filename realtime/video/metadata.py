@@ -9,8 +9,8 @@ from typing import Any
 from av.container import InputContainer, OutputContainer
 from av.stream import Stream
 
-from realtime.video.carriers import Window
-from realtime.video.timing import exact
+from realtime.video.decoders import exact
+from realtime.video.stream_copy import TimeRange
 
 __all__ = ["copy_chapters", "copy_metadata", "describe"]
 
@@ -30,7 +30,7 @@ def describe(output: Stream, source: Stream) -> None:
     output.disposition = source.disposition
 
 
-def copy_chapters(source: InputContainer, output: OutputContainer, window: Window, end_s: Fraction | None) -> None:
+def copy_chapters(source: InputContainer, output: OutputContainer, window: TimeRange, end_s: Fraction | None) -> None:
     """The chapters as far as they lie inside the window and before `end_s`, on the source's clock."""
     chapters: list[Any] = []
     for chapter in source.chapters():

@@ -12,8 +12,8 @@ from engines.contract import EngineOptions
 from engines.errors import BadInputError
 from realtime.pipeline import ResolvedPipeline
 from realtime.user_options import check_frame_size
+from realtime.video.decoders import check_decoder
 from realtime.video.encoders import AUTO_CODEC
-from realtime.video.hardware import check_decoder
 
 __all__ = ["VideoJob", "VideoSummary", "parse_time"]
 

@@ -12,8 +12,8 @@ from av.packet import Packet
 from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 
-from realtime.video.carriers import Carrier, Window
-from realtime.video.source import packets_of
+from realtime.video.decoders import packets_of
+from realtime.video.stream_copy import StreamTransfer, TimeRange
 from realtime.video.streams import StreamPlan
 
 __all__ = ["Passthrough"]
@@ -33,7 +33,7 @@ class Passthrough:
         output: OutputContainer,
         plan: StreamPlan,
         *,
-        window: Window,
+        window: TimeRange,
         end_s: Fraction | None,
     ) -> None:
         self._source, self._output, self._window, self._end_s = source, output, window, end_s
@@ -85,7 +85,7 @@ class Passthrough:
             if packet.pts is not None:
                 yield packet
 
-    def _trimmed(self, packet: Packet[Stream], carrier: Carrier) -> Packet[Stream]:
+    def _trimmed(self, packet: Packet[Stream], carrier: StreamTransfer) -> Packet[Stream]:
         """A subtitle that is on screen when the window opens begins there."""
         start_s = self._window.start_s
         if start_s is None or packet.pts is None or not isinstance(carrier.source, SubtitleStream):

@@ -15,11 +15,9 @@ from av.container import InputContainer
 from engines.contract import Picture
 from engines.errors import SourceError
 from realtime.stats import now_ns
-from realtime.video.colour import HDR_TRANSFERS, ToRgb, colour_of
-from realtime.video.hdr import HdrToRgb
-from realtime.video.orientation import UPRIGHT, orientation_of, upright
-from realtime.video.source import origin_of, packets_of, video_stream
-from realtime.video.timing import EvenClock, Notice, Timeline, exact, ticks
+from realtime.video.colour import HDR_TRANSFERS, HdrToRgb, ToRgb, colour_of
+from realtime.video.decoders import EvenClock, Notice, exact, origin_of, packets_of, ticks, video_stream
+from realtime.video.reader import UPRIGHT, Timeline, orientation_of, upright
 
 __all__ = ["TimedPicture", "VideoReader"]
 

@@ -16,7 +16,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from engines.errors import SourceError
-from realtime.video.timing import exact
+from realtime.video.decoders import exact
 
 __all__ = ["ATTACHED_PICTURE", "LENIENT", "open_source", "origin_of", "packets_of", "video_stream"]
 

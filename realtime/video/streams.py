@@ -10,11 +10,9 @@ from av.packet import Packet
 from av.stream import AttachmentStream, Stream
 from av.subtitles.stream import SubtitleStream
 
-from realtime.video.carriers import Carrier, Copier, Recoder, SubtitleConverter, Window
-from realtime.video.containers import RULES, TEXT_SUBTITLES
-from realtime.video.metadata import describe
-from realtime.video.source import ATTACHED_PICTURE
-from realtime.video.timing import Notice
+from realtime.video.decoders import ATTACHED_PICTURE, Notice
+from realtime.video.stream_copy import StreamCopy, StreamTransfer, SubtitleConverter, TimeRange, Transcoder
+from realtime.video.streams import RULES, TEXT_SUBTITLES, describe
 
 __all__ = ["StreamPlan"]
 
@@ -33,14 +31,14 @@ class StreamPlan:
         *,
         muxer: str,
         video_index: int,
-        window: Window,
+        window: TimeRange,
         notice: Notice,
     ) -> None:
         self._source, self._output, self._window, self._notice = source, output, window, notice
         self._rules = RULES[muxer]
         self.covers: list[Packet[Stream]] = []
         """Packets that belong at the start of the output."""
-        self.carriers: dict[int, Carrier] = {}
+        self.carriers: dict[int, StreamTransfer] = {}
         """By the index of the source's stream."""
         for stream in source.streams:
             if stream.index != video_index:
@@ -82,7 +80,7 @@ class StreamPlan:
         context.layout = "mono" if channels == 1 else _WIDE.get(channels, "stereo")  # encoders refuse odd layouts
         context.bit_rate = _BITS_PER_CHANNEL * context.layout.nb_channels
         context.time_base = output.time_base = Fraction(1, rate)
-        self._carry(stream, output, Recoder)
+        self._carry(stream, output, Transcoder)
         self._notice(f"sound (stream {stream.index}) is re-encoded from {name} to {context.codec.canonical_name}")
         return True
 
@@ -131,7 +129,7 @@ class StreamPlan:
     def _copy(self, stream: Stream) -> bool:
         output = self._copied(stream)
         if output is not None:
-            self._carry(stream, output, Copier)
+            self._carry(stream, output, StreamCopy)
         return output is not None
 
     def _copied(self, stream: Stream) -> Stream | None:
@@ -142,6 +140,6 @@ class StreamPlan:
         describe(output, stream)
         return output
 
-    def _carry(self, stream: Stream, output: Stream, how: type[Carrier]) -> None:
+    def _carry(self, stream: Stream, output: Stream, how: type[StreamTransfer]) -> None:
         describe(output, stream)
         self.carriers[stream.index] = how(stream, output, self._output, self._window)

@@ -17,8 +17,7 @@ from engines.contract import Picture
 from engines.errors import BadInputError, OutputError
 from realtime.stats import now_ns
 from realtime.video.colour import Colour, ToVideo
-from realtime.video.encoders import CONTAINERS, Encoder
-from realtime.video.hardware import why_no_nvenc
+from realtime.video.encoders import CONTAINERS, Encoder, why_no_nvenc
 
 __all__ = ["VideoWriter", "check_target", "muxer_of"]
 

@@ -115,13 +115,13 @@ def quality(
     from rtstyle.commands.train_options import need_packages
 
     need_packages()
-    from benchmarks.gatys import YardstickConfig
+    from benchmarks.quality import BaselineConfig
 
     if plot is not None:
-        from benchmarks.plot import check_plot
+        from benchmarks.plots import check_plot
 
         check_plot(plot)
-    config = YardstickConfig(
+    config = BaselineConfig(
         size=size,
         painting_size=painting_size,
         loss_network=loss_network,
@@ -141,15 +141,15 @@ def quality(
         precisions=several(precision) or [None],
         kept=kept,
     )
-    from benchmarks.quality import markdown
+    from benchmarks.quality import quality_table
 
     if plot is not None:
-        from benchmarks.plot import plot_objectives
+        from benchmarks.plots import plot_objectives
 
         plot_objectives(figures, plot)
         typer.echo(f"written: {plot}", err=True)
     _finish(
-        "quality-styles" if config.marks else "quality-nets", figures, markdown(figures), save=save, as_json=as_json
+        "quality-styles" if config.marks else "quality-nets", figures, stability_table(figures), save=save, as_json=as_json
     )
 
 
@@ -175,14 +175,14 @@ def stability(
 
     Example: rtstyle bench stability --clips videos --content photos --net fast --net runs/plain/export/fast.onnx
     """
-    from benchmarks.nets import painted_by
-    from benchmarks.scene_files import find_clips, last_photos
-    from benchmarks.stability import markdown, scenes_of, stability_of, summary
+    from benchmarks.nets import styled_nets
+    from benchmarks.stability import find_clips, last_photos
+    from benchmarks.stability import stability_table, scenes_of, stability_of, summary
     from engines.errors import BadInputError
 
     if clips is None and content is None:
         raise BadInputError("expected --clips with videos, or --content with photos, or both")
-    measured = [one for name in net or ["fast"] for one in painted_by(name, style, several(precision) or [None])]
+    measured = [one for name in net or ["fast"] for one in styled_nets(name, style, several(precision) or [None])]
     scenes = scenes_of(
         find_clips(clips) if clips else [], last_photos(content, photos) if content else [], frames=frames
     )
@@ -192,11 +192,11 @@ def stability(
 
     errors = stability_of(measured, scenes, report, backend=backend)
     figures = {"frames": frames, "scenes": errors, "mean": summary(errors)}
-    _finish("stability", figures, markdown(errors), save=save, as_json=as_json)
+    _finish("stability", figures, stability_table(errors), save=save, as_json=as_json)
 
 
 def _finish(name: str, figures: dict[str, object], table: str, *, save: bool, as_json: bool) -> None:
-    from benchmarks.machine import machine_facts, write_result
+    from benchmarks.results import machine_facts, write_result
 
     if save:
         typer.echo(f"wrote {write_result(name, figures)}", err=True)

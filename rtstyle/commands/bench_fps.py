@@ -8,7 +8,8 @@ from typing import Annotated, Any, Optional
 import typer
 
 from rtstyle.commands.bench import PlotOption, SaveOption
-from rtstyle.commands.bench_speed import RoundsOption, write_figures
+from rtstyle.commands.bench_speed import RoundsOption
+from rtstyle.commands.bench import write_figures
 from rtstyle.commands.options import JsonOption, SrOption, StyleOption, several
 
 # ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
@@ -57,16 +58,16 @@ def fps(
             raise BadInputError("--compare measures nothing: expected two files and, at most, --json beside it")
         _compare(compare, as_json=as_json)
         return
-    from benchmarks.choice import choices
-    from benchmarks.sweep import sweep
+    from benchmarks.fps import combinations
+    from benchmarks.fps import sweep
     from realtime.user_options import parse_size
 
     if plot is not None:
-        from benchmarks.plot import check_plot
+        from benchmarks.plots import check_plot
 
         check_plot(plot)
     sizes = [parse_size(one) for one in several(size) or ["640x480"]]
-    chosen = choices(
+    chosen = combinations(
         nets=several(net) or [None],
         backends=several(backend) or ["auto"],
         precisions=several(precision) or [None],
@@ -78,29 +79,31 @@ def fps(
 
 
 def _finish(rows: list[dict[str, Any]], *, plot: Path | None, save: bool, as_json: bool) -> None:
-    from benchmarks.machine import machine_facts
-    from benchmarks.table import fps_table, spoken_size
+    from benchmarks.results import machine_facts
+    from benchmarks.tables import fps_table
+    from benchmarks.results import size_text
     from engines.errors import BackendError
 
     alone = rows[0] if len(rows) == 1 else None
     if alone is not None and "reason" in alone:
         raise BackendError(alone["reason"])
     if plot is not None:
-        from benchmarks.plot import plot_rates
+        from benchmarks.plots import plot_rates
 
         plot_rates(rows, machine_facts(), plot)
         _say(f"written: {plot}")
-    name = "fps-" + ("sweep" if alone is None else spoken_size(alone["size"]))
+    name = "fps-" + ("sweep" if alone is None else size_text(alone["size"]))
     write_figures(name, alone or {"rows": rows}, fps_table(rows), save=save, as_json=as_json)
 
 
 def _compare(files: tuple[Path, Path], *, as_json: bool) -> None:
     import json
 
-    from benchmarks.compare import compared, comparison_table
-    from benchmarks.results_file import read_result
+    from benchmarks.results import compare_results
+    from benchmarks.tables import comparison_table
+    from benchmarks.results import read_result
 
-    found = compared(read_result(files[0]), read_result(files[1]), (str(files[0]), str(files[1])))
+    found = compare_results(read_result(files[0]), read_result(files[1]), (str(files[0]), str(files[1])))
     for difference in found["differs"]:
         _say(f"rtstyle: not the same in both: {difference}")
     typer.echo(json.dumps(found, indent=2) if as_json else comparison_table(found))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from rtstyle.commands.bench import SaveOption
-from rtstyle.commands.bench_speed import RoundsOption, write_figures
+from rtstyle.commands.bench_speed import RoundsOption
+from rtstyle.commands.bench import write_figures
 from rtstyle.commands.options import JsonOption
 
 if TYPE_CHECKING:
@@ -62,8 +63,8 @@ def peers(
     """
     import tempfile
 
-    from benchmarks.peers.cores import checked_threads
-    from benchmarks.peers.roster import picked, roster
+    from benchmarks.peers.launcher import checked_threads
+    from benchmarks.peers.roster import selected, roster
     from benchmarks.peers.rounds import Plan
     from engines.backends import AUTO, BACKENDS
     from engines.errors import BadInputError
@@ -81,12 +82,12 @@ def peers(
     )
     with tempfile.TemporaryDirectory(prefix="rtstyle-peers-") as folder:
         work = Path(folder)
-        chosen = picked(roster(work, nets=_several(net), backend=backend), _several(only or ""))
+        chosen = selected(roster(work, nets=_several(net), backend=backend), _several(only or ""))
         busy = _told_if_busy()
         rows = _measured(chosen, plan, work=work, refresh=refresh)
         if pictures is not None:
             _keep_pictures(work, chosen, pictures)
-    from benchmarks.peers.tables import peers_tables
+    from benchmarks.tables import peers_tables
 
     figures: dict[str, Any] = {"sizes": {task: list(one) for task, one in sizes.items()}}
     figures |= {
@@ -103,20 +104,20 @@ def peers(
 def _measured(chosen: list[Peer], plan: Plan, *, work: Path, refresh: bool) -> list[dict[str, Any]]:
     import sys
 
-    from benchmarks.peers.environment import PeerEnvironment
-    from benchmarks.peers.made_up import write_transformer
-    from benchmarks.peers.rounds import measured_peers
-    from engines.backends import cache_folder
+    from benchmarks.peers.launcher import PeerEnvironment
+    from benchmarks.peers.roster import write_transformer
+    from benchmarks.peers.rounds import measure_peers
+    from engines.cache import cache_folder
 
     environment = PeerEnvironment(cache_folder() / "peers", report=_say)
     if refresh:
         environment.refresh()
     write_transformer(work)
-    return measured_peers(chosen, plan, python=Path(sys.executable), environment=environment, work=work, report=_say)
+    return measure_peers(chosen, plan, python=Path(sys.executable), environment=environment, work=work, report=_say)
 
 
 def _told_if_busy() -> float | None:
-    from benchmarks.peers.cores import busy_cores
+    from benchmarks.peers.launcher import busy_cores
 
     busy = busy_cores()
     if busy is not None and busy > _NEARLY_IDLE:

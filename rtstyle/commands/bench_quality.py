@@ -34,14 +34,14 @@ def quality(
     """
     from dataclasses import asdict
 
-    from benchmarks import sr as bench
-    from benchmarks.judges import best_judges
-    from benchmarks.machine import machine_facts, write_result
+    from benchmarks import upscaling as bench
+    from benchmarks.metrics import best_metrics
+    from benchmarks.results import machine_facts, write_result
     from engines.contract import EngineOptions
 
     nets = _nets(scale, paths)
     sets = bench.find_sets(data)
-    found, missing = best_judges()
+    found, missing = best_metrics()
     for line in missing:
         typer.echo(f"rtstyle: {line}", err=True)
     methods = bench.resize_methods(scale) + [
@@ -77,7 +77,7 @@ def quality(
 def _nets(scale: int, paths: list[Path] | None) -> list[NetFile]:
     from engines.errors import BadInputError
     from engines.library import Library
-    from engines.upscalers import upscalers
+    from engines.library import upscalers
 
     library = Library()
     if paths is None:

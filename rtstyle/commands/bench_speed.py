@@ -33,19 +33,19 @@ def video(
 
     Example: rtstyle bench video my-clip.mp4 --plot where.png
     """
-    from benchmarks.bars import job_bars
-    from benchmarks.choice import choices
-    from benchmarks.job import video_against_bare
-    from benchmarks.machine import machine_facts
+    from benchmarks.tables import job_bars
+    from benchmarks.fps import combinations
+    from benchmarks.fps import video_against_engine
+    from benchmarks.results import machine_facts
 
     if plot is not None:
-        from benchmarks.plot import check_plot
+        from benchmarks.plots import check_plot
 
         check_plot(plot)
-    (choice,) = choices(nets=[net], backends=[backend], precisions=[precision], style=style, sr=sr)
-    figures = video_against_bare(choice, clip, preset=preset, rounds=rounds, report=_say)
+    (choice,) = combinations(nets=[net], backends=[backend], precisions=[precision], style=style, sr=sr)
+    figures = video_against_engine(choice, clip, preset=preset, rounds=rounds, report=_say)
     if plot is not None:
-        from benchmarks.plot import plot_job
+        from benchmarks.plots import plot_job
 
         plot_job(figures, machine_facts(), plot)
         _say(f"written: {plot}")
@@ -63,7 +63,7 @@ def memory(
 
     Example: rtstyle bench memory --frames 100000
     """
-    from benchmarks.memory import memory_over_frames
+    from benchmarks.monitoring import memory_over_frames
 
     figures = memory_over_frames(frames)
     text = "\n".join(f"{key}: {value}" for key, value in figures.items())
@@ -74,7 +74,7 @@ def write_figures(name: str, figures: dict[str, Any], text: str, *, save: bool, 
     """Save the figures if they are to be, and print them: `text` for people, or JSON with the machine."""
     import json
 
-    from benchmarks.machine import machine_facts, write_result
+    from benchmarks.results import machine_facts, write_result
 
     if save:
         figures = {**figures, "command": name}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from benchmarks.gatys import YardstickConfig
+    from benchmarks.quality import BaselineConfig
 
 __all__ = ["measure_styles"]
 
@@ -25,19 +25,19 @@ def measure_styles(
     credits_path: Path | None,
     photos: int,
     sizes: list[int],
-    config: YardstickConfig,
+    config: BaselineConfig,
     backend: str,
     precisions: Sequence[str | None],
     kept: Path | None,
 ) -> dict[str, object]:
     """The figures: quality by style, times by size. Raises BadInputError."""
-    from benchmarks.gatys import Yardstick
-    from benchmarks.nets import painted_by
+    from benchmarks.quality import LbfgsBaseline
+    from benchmarks.nets import styled_nets
     from benchmarks.quality import paintings_by_style, quality_of, square_photos, times_of
-    from engines.backends import cache_folder
+    from engines.cache import cache_folder
     from engines.errors import BadInputError
 
-    measured = [one for net in nets for one in painted_by(net, only, precisions)]
+    measured = [one for net in nets for one in styled_nets(net, only, precisions)]
     known = {name for one in measured for name in one.styles}
     paintings = {name: path for name, path in paintings_by_style(styles, credits_path).items() if name in known}
     if not paintings:
@@ -47,7 +47,7 @@ def measure_styles(
         kept = kept or cache_folder() / "bench" / f"gatys-{config.loss_network}-{config.precision}-{config.size}.json"
     else:
         kept = None
-    yardstick = Yardstick(config, paintings, kept)
+    yardstick = LbfgsBaseline(config, paintings, kept)
     quality = quality_of(measured, yardstick, pictures, lambda line: typer.echo(line, err=True), backend=backend)
     times = {}
     if sizes:

@@ -26,7 +26,7 @@ def doctor(
     """
     import json
 
-    from rtstyle.commands.doctor_text import lines
+    from rtstyle.commands.doctor import lines
 
     facts = _facts(quick=quick)
     if as_json:
@@ -41,14 +41,15 @@ def _facts(*, quick: bool) -> dict[str, Any]:
     import platform
     from dataclasses import asdict
 
-    from engines.backends import cache_folder, reports
-    from engines.graphics import graphics_cards
+    from engines.cache import cache_folder
+    from engines.backends import reports
+    from engines.processors import graphics_cards
     from engines.library import Library, shipped_folder, user_folder
-    from engines.processor import processor
-    from realtime.video.encoder_check import encoder_reports
+    from engines.processors import processor
+    from realtime.video.writer import encoder_reports
     from rtstyle import __version__
-    from rtstyle.checkup import camera_reports, folder_report
-    from rtstyle.extras import wanting
+    from rtstyle.diagnostics import camera_reports, folder_report
+    from rtstyle.diagnostics import wanting
 
     backends, library, graphics = reports(), Library(), graphics_cards()
     gpu = any(card.usable for card in graphics)
@@ -75,12 +76,12 @@ def _facts(*, quick: bool) -> dict[str, Any]:
 
 
 def _outlooks(*, quick: bool) -> list[dict[str, object]]:
-    from rtstyle.outlook import SIZES, outlook
+    from rtstyle.diagnostics import FORECAST_SIZES, forecast
 
     if not quick:
-        sizes = " and ".join(f"{width}x{height}" for width, height in SIZES)
+        sizes = " and ".join(f"{width}x{height}" for width, height in FORECAST_SIZES)
         _say(f"timing nets at {sizes}, about a second each (--quick leaves it out)")
-    found = [outlook(size, measure=not quick, notice=_say) for size in SIZES]
+    found = [forecast(size, measure=not quick, notice=_say) for size in FORECAST_SIZES]
     return [{**one.as_dict(), "line": one.line()} for one in found]
 
 

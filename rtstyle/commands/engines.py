@@ -10,8 +10,8 @@ import typer
 from rtstyle.commands.options import JsonOption
 
 if TYPE_CHECKING:
-    from engines.nvidia.recipe import SizeRange
-    from engines.nvidia.store import EngineStore, Stored
+    from engines.nvidia.key import SizeRange
+    from engines.nvidia.store import EngineStore, StoredEngine
 
 __all__ = ["app"]
 
@@ -57,7 +57,7 @@ def build(  # noqa: PLR0917 (typer calls it by name)
     rtstyle engines build --target rtx-4090 --out engines-for-4090
     """
     from realtime.user_options import parse_size
-    from rtstyle.commands.engines_build import Order, build_all
+    from rtstyle.commands.engines import Order, build_all
 
     sizes = [parse_size(text) for text in size.split(",")] if size else []
     if sizes and (smallest or typical or largest):
@@ -114,7 +114,7 @@ def inspect(
 
     Example: rtstyle engines inspect 3b86613d
     """
-    from engines.nvidia.inspect import layer_lines
+    from engines.nvidia.store import layer_lines
 
     stored = _store(None).by_name(engine)
     stored.read()
@@ -153,9 +153,9 @@ def clean(
 
     Example: rtstyle engines clean
     """
-    from engines.backends import cache_folder
-    from engines.net_times import times_path
-    from engines.nvidia.inspect import problem_of
+    from engines.cache import cache_folder
+    from engines.cache import times_path
+    from engines.nvidia.store import problem_of
 
     store = _store(None)
     if everything:
@@ -172,16 +172,16 @@ def clean(
 
 
 def _store(folder: Path | None) -> EngineStore:
-    from engines.backends import cache_folder
-    from engines.nvidia.open import STORE_FOLDER
+    from engines.cache import cache_folder
+    from engines.nvidia.tensorrt_engine import STORE_FOLDER
     from engines.nvidia.store import EngineStore
 
     return EngineStore(folder or cache_folder() / STORE_FOLDER)
 
 
 def _compiled_for_cpu() -> list[Path]:
-    """What the other backends keep (engines.compiled)."""
-    from engines.backends import cache_folder
+    """What the other backends keep (engines.cache)."""
+    from engines.cache import cache_folder
 
     return sorted(cache_folder().glob("*.compiled"))
 
@@ -190,8 +190,8 @@ def _sizes(sizes: SizeRange) -> str:
     return str(sizes).replace("..", " to ", 1).replace("..", " to ")
 
 
-def _problem(stored: Stored) -> str:
-    from engines.nvidia.inspect import problem_of
+def _problem(stored: StoredEngine) -> str:
+    from engines.nvidia.store import problem_of
 
     problem = problem_of(stored)
     return f"  cannot be used: {problem}" if problem else ""

@@ -13,12 +13,12 @@ from engines.errors import BackendError, BadInputError, MissingPackageError
 from engines.library import DEFAULT_NET, Library
 from engines.net_file import NetFile
 from engines.nvidia.driver import Gpu, find_gpu
-from engines.nvidia.open import make_engine
-from engines.nvidia.progress import Report
-from engines.nvidia.recipe import Recipe, SizeRange, make_recipe
+from engines.nvidia.tensorrt_engine import make_engine
+from engines.nvidia.build import Report
+from engines.nvidia.key import EngineKey, SizeRange, make_key
 from engines.nvidia.runtimes import RUNTIMES, RuntimeFacts, installed_version, runtime_facts
-from engines.nvidia.store import EngineStore, Stored
-from engines.nvidia.targets import THIS, parse_targets
+from engines.nvidia.store import EngineStore, StoredEngine
+from engines.nvidia.key import THIS, parse_targets
 
 __all__ = ["Order", "build_all", "parse_size"]
 
@@ -41,7 +41,7 @@ class Order:
     force: bool = False
 
 
-def build_all(order: Order, store: EngineStore, *, quiet: bool = False) -> list[Stored]:
+def build_all(order: Order, store: EngineStore, *, quiet: bool = False) -> list[StoredEngine]:
     """Build what is not there yet; says on stderr what is done, unless `quiet`. Raises RtStyleError."""
     library = Library()
     names = list(library.nets()) if order.nets == ("all",) else order.nets or (DEFAULT_NET,)
@@ -54,7 +54,7 @@ def build_all(order: Order, store: EngineStore, *, quiet: bool = False) -> list[
     recipes = [
         (
             net,
-            make_recipe(
+            make_key(
                 net, sizes, precision=order.precision, runtime=facts, version=version, targets=targets, gpu=gpu
             ),
         )
@@ -122,8 +122,8 @@ def _choose_runtime(name: str, targets: tuple[str, ...], gpu: Gpu | None) -> Run
 
 
 def _build_one(
-    net: NetFile, recipe: Recipe, store: EngineStore, gpu: Gpu | None, *, force: bool, quiet: bool
-) -> Stored:
+    net: NetFile, recipe: EngineKey, store: EngineStore, gpu: Gpu | None, *, force: bool, quiet: bool
+) -> StoredEngine:
     what = f"net {recipe.net}, {recipe.sizes}, {recipe.precision}, {recipe.runtime} for {', '.join(recipe.targets)}"
     there = next((stored for stored in store.entries() if stored.recipe == recipe), None)
     if there is not None and not force:

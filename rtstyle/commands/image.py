@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from realtime.user_options import StyleOptions
-from rtstyle.commands.options import BackendOption, JsonOption, spoken, takes_style_options
+from rtstyle.commands.options import BackendOption, JsonOption, error_text, takes_style_options
 
 if TYPE_CHECKING:
     from engines.errors import RtStyleError
     from realtime.pictures.batch import BatchOptions, BatchSummary, Painted
-    from realtime.pictures.chain import PictureChain
-    from realtime.pictures.plan import Task
+    from realtime.pictures.paint import PicturePipeline
+    from realtime.pictures.write import PictureTask
 
 __all__ = ["image"]
 
@@ -67,10 +67,10 @@ def image(
     Example: rtstyle image holiday.jpg painted.jpg --style starry-night
     """
     from realtime.pictures.batch import BatchOptions
-    from realtime.pictures.chain import PictureChain
-    from realtime.pictures.photo import parse_box
-    from realtime.pictures.plan import plan
-    from realtime.pictures.writing import check_quality, parse_format
+    from realtime.pictures.paint import PicturePipeline
+    from realtime.pictures.batch import parse_box
+    from realtime.pictures.write import plan_pictures
+    from realtime.pictures.write import check_quality, parse_format
     from realtime.pipeline import resolve
 
     *inputs, out = paths
@@ -78,10 +78,10 @@ def image(
     check_quality(quality)
     _check_ends(inputs, out, as_json=as_json)
     options = BatchOptions(box=None if size is None else parse_box(size), quality=quality, overwrite=force)
-    tasks = plan(inputs, out, recursive=recursive, file_format=chosen)
+    tasks = plan_pictures(inputs, out, recursive=recursive, file_format=chosen)
     found = resolve(styling)
     with _steps() as progress:
-        painter = PictureChain(found, backend=backend, tile=tile, notice=_say, progress=progress)
+        painter = PicturePipeline(found, backend=backend, tile=tile, notice=_say, progress=progress)
         _run(tasks, painter, options, as_json=as_json)
 
 
@@ -100,7 +100,7 @@ def _check_ends(inputs: list[str], out: str, *, as_json: bool) -> None:
         raise BadInputError("a picture is not written to a terminal: send stdout to a file or a program")
 
 
-def _run(tasks: list[Task], painter: PictureChain, options: BatchOptions, *, as_json: bool) -> None:
+def _run(tasks: list[PictureTask], painter: PicturePipeline, options: BatchOptions, *, as_json: bool) -> None:
     """Paint, report, and end with the right exit code."""
     import time
 
@@ -135,7 +135,7 @@ def _run(tasks: list[Task], painter: PictureChain, options: BatchOptions, *, as_
         raise typer.Exit(_FAILED)
 
 
-def _facts(summary: BatchSummary, painter: PictureChain) -> dict[str, Any]:
+def _facts(summary: BatchSummary, painter: PicturePipeline) -> dict[str, Any]:
     import dataclasses
 
     from realtime.pipeline import joined
@@ -149,7 +149,7 @@ def _facts(summary: BatchSummary, painter: PictureChain) -> dict[str, Any]:
         "backend": joined(specs, "backend") or None,
         "precision": joined(specs, "precision") or None,
         "pictures": [dataclasses.asdict(painted) for painted in summary.painted],
-        "failures": [{"source": failure.source, "error": spoken(failure.error)} for failure in summary.failed],
+        "failures": [{"source": failure.source, "error": error_text(failure.error)} for failure in summary.failed],
     }
 
 
@@ -158,7 +158,7 @@ def _say(text: str) -> None:
 
 
 def _say_error(error: RtStyleError) -> None:
-    _say(spoken(error))
+    _say(error_text(error))
 
 
 def _ignore(error: RtStyleError) -> None:

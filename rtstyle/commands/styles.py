@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from rtstyle.commands.options import BackendOption, JsonOption, NetOption, spoken
+from rtstyle.commands.options import BackendOption, JsonOption, NetOption, error_text
 
 # ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
 
@@ -31,7 +31,7 @@ def list_styles(net: NetOption = None, as_json: JsonOption = False) -> None:
     """
     from engines.errors import RtStyleError
     from engines.library import Library
-    from rtstyle.style_facts import merged, rows_of_net
+    from rtstyle.commands.styles import merged, rows_of_net
 
     library = Library()
     rows = []
@@ -62,7 +62,7 @@ def show(
 
     Example: rtstyle styles show udnie
     """
-    from rtstyle.style_facts import facts_of
+    from rtstyle.commands.styles import facts_of
 
     facts = facts_of(name, net)
     if as_json:
@@ -70,9 +70,9 @@ def show(
         return
     width = max(len(key) for key in facts)
     for key, value in facts.items():
-        spoken = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        error_text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         if isinstance(value, list):
-            spoken = ", ".join(value)
+            error_text = ", ".join(value)
         typer.echo(f"{key.replace('_', ' ').ljust(width)}  {spoken or '-'}")
 
 
@@ -132,7 +132,7 @@ def import_net(
     """
     from engines.library import user_folder
     from engines.net_file import write_net
-    from rtstyle.style_facts import imported_net, name_for
+    from rtstyle.commands.styles import imported_net, name_for
 
     called = name_for(checkpoint, name)
     target = user_folder() / f"{called}.onnx"

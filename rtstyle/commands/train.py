@@ -77,16 +77,16 @@ def bank(
 
     chosen = opt.config_from_options(BankConfig, options, file=config, folder=None if restart else out)
     opt.need_packages()
-    from train.bank import bank_credits, bank_run, export_checkpoint
-    from train.processes import team
-    from train.run_folder import check_options, forget
+    from train.bank import bank_credits, bank_trainer, export_checkpoint
+    from train.distributed import distributed_context
+    from train.checkpoint import check_options, forget
 
-    with team() as here:
+    with distributed_context() as here:
         if restart and here.leads:
             forget(out)
         here.wait()
         check_options(out, chosen)
-        run = bank_run(out, chosen, here)
+        run = bank_trainer(out, chosen, here)
         bank_credits(Path(chosen.styles), credits_file, run.names)  # a mistake in them shows before the hours go by
         finish(run)
         if not here.leads:

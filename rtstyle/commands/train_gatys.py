@@ -10,7 +10,7 @@ import typer
 from rtstyle.commands import train_options as opt
 
 if TYPE_CHECKING:
-    from train.objective import LossTerms
+    from train.losses import LossTerms
 
 __all__ = ["gatys"]
 
@@ -47,7 +47,8 @@ def gatys(
         raise BadInputError(f"{paths[-1]} exists: take another name, or --force")
     opt.need_packages()
     from train.config import LossWeights
-    from train.gatys import GatysConfig, paint_by_optimising
+    from train.config import GatysConfig
+    from train.gatys import paint_by_optimising
 
     config = GatysConfig(
         steps=steps,

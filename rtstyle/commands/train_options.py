@@ -85,7 +85,7 @@ SampleEveryOption = Annotated[
 def need_packages() -> None:
     """Raise MissingPackageError for the first package of the extra `train` that is not there."""
     from engines.errors import MissingPackageError
-    from rtstyle.extras import installed
+    from rtstyle.diagnostics import installed
 
     for package in _PACKAGES:
         if not installed(package):

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from train.run import Progress, Run
+    from train.trainer import Progress, Trainer
 
 __all__ = ["finish", "interruptible", "progress_shown", "tell"]
 
 _LINE_EVERY_S = 10.0
 
 
-def finish(run: Run) -> None:
+def finish(run: Trainer) -> None:
     """Take a run to its last step, with progress on stderr. Ctrl-C writes a checkpoint and exits with 130."""
     if run.team.leads and run.step:
         typer.echo(f"rtstyle: resumes {run.folder} at step {run.step} of {run.config.steps}", err=True)
@@ -35,7 +35,7 @@ def finish(run: Run) -> None:
         raise typer.Exit(130)
 
 
-def tell(run: Run, facts: dict[str, object], text: str, *, as_json: bool) -> None:
+def tell(run: Trainer, facts: dict[str, object], text: str, *, as_json: bool) -> None:
     """What came of a run, on stdout: for people, or as one JSON object."""
     if as_json:
         facts |= {"run": str(run.folder), "steps": run.step, "photos": len(run.photos), "broken": len(run.broken)}

@@ -14,8 +14,9 @@ from rtstyle.commands import train_options as opt
 from rtstyle.commands.options import JsonOption
 
 if TYPE_CHECKING:
-    from train.sr.config import SrConfig
-    from train.sr.run import SrProgress, SrRun
+    from train.config import SrConfig
+    from train.trainer import Progress
+    from train.sr.task import sr_trainer
 
 # ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
 
@@ -95,9 +96,10 @@ def sr(
     opt.need_packages()
     import torch
 
-    from train.run_folder import forget
-    from train.sr.export import export_sr
-    from train.sr.run import SrRun, check_options
+    from train.checkpoint import forget
+    from train.sr.task import export_sr
+    from train.sr.task import sr_trainer
+    from train.checkpoint import check_options
 
     if threads:
         torch.set_num_threads(threads)
@@ -105,7 +107,7 @@ def sr(
         forget(out)
     chosen = _config(options, file=config, folder=out)
     check_options(out, chosen)
-    run = SrRun(out, chosen)
+    run = sr_trainer(out, chosen)
     if run.resume():
         typer.echo(f"rtstyle: resumes {out} at step {run.step} of {chosen.steps}", err=True)
     _finish(run)
@@ -122,7 +124,7 @@ def _config(options: Mapping[str, object], *, file: Path | None, folder: Path) -
     from dataclasses import asdict, fields
 
     from engines.errors import BadInputError
-    from train.sr.config import SrConfig
+    from train.config import SrConfig
 
     if file is None and (folder / "config.json").exists():
         file = folder / "config.json"
@@ -136,13 +138,13 @@ def _config(options: Mapping[str, object], *, file: Path | None, folder: Path) -
     return SrConfig(**values)
 
 
-def _finish(run: SrRun) -> None:
+def _finish(run: sr_trainer) -> None:
     """Take a run to its last step, with lines on stderr. Ctrl-C writes a checkpoint and exits with 130."""
     from rtstyle.commands.train_progress import interruptible
 
     next_s = 0.0
 
-    def report(progress: SrProgress) -> None:
+    def report(progress: Progress) -> None:
         nonlocal next_s
         if time.monotonic() < next_s and progress.step != progress.steps:
             return

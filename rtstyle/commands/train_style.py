@@ -65,7 +65,7 @@ def style(
     """
     options = dict(locals())
     opt.check_content(content)
-    from engines.backends import cache_folder
+    from engines.cache import cache_folder
     from engines.errors import BadInputError
     from engines.library import DEFAULT_NET, Library
     from train.config import StyleConfig
@@ -80,17 +80,17 @@ def style(
     path = library.folder_for_styles(file) / f"{called}.safetensors"
     chosen = opt.config_from_options(StyleConfig, options, file=config, folder=None if restart else folder)
     opt.need_packages()
-    from train.processes import team
-    from train.run_folder import check_options, forget
-    from train.style import limit_minutes, style_run, write_fitted_style
+    from train.distributed import distributed_context
+    from train.checkpoint import check_options, forget
+    from train.style import limit_minutes, style_trainer, write_fitted_style
 
-    with team() as here:
+    with distributed_context() as here:
         if restart and here.leads:
             forget(folder)
         here.wait()
         check_options(folder, chosen)
         known = [library.style(other, file) for other in library.styles_of(file) if other != called]
-        run = style_run(folder, chosen, here, file, known)
+        run = style_trainer(folder, chosen, here, file, known)
         if run.step == 0 and (minutes is not None or (steps is None and config is None)):
             limit_minutes(run, minutes if minutes is not None else _USUAL_MINUTES)
         finish(run)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from realtime.video.job import Progress
-    from realtime.video.options import VideoSummary
-    from realtime.video.timing import Notice
+    from realtime.video.job import VideoSummary
+    from realtime.video.decoders import Notice
 
 __all__ = ["video"]
 
@@ -60,12 +60,12 @@ def video(
     """
     from pathlib import Path
 
-    from engines.backends import cache_folder
+    from engines.cache import cache_folder
     from engines.contract import EngineOptions
     from engines.errors import SourceError
     from realtime.pipeline import resolve
     from realtime.video.job import stylize_video_file
-    from realtime.video.options import VideoJob, parse_time
+    from realtime.video.job import VideoJob, parse_time
 
     job = VideoJob(
         source=Path(source),

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from benchmarks.bars import job_bars
+from benchmarks.tables import job_bars
 
 
 def test_bars_are_to_scale_and_parts_have_their_share() -> None:

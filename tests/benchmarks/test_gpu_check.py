@@ -12,8 +12,7 @@ import av
 import pytest
 
 from benchmarks import gpu_check
-from benchmarks.gpu_check import Step, run_step, steps_for
-from benchmarks.gpu_clip import write_gpu_clip
+from benchmarks.gpu_check import Step, run_step, steps_for, write_clip
 from engines.errors import BackendError
 from engines.nvidia.driver import Gpu, find_gpu
 
@@ -98,7 +97,7 @@ def test_results_are_written_after_each_step_with_the_machine_whatever_the_steps
 ) -> None:
     gpu = Gpu(name="NVIDIA Wood", capability=(8, 9), memory=8 << 30, driver="13.0")
     monkeypatch.setattr(gpu_check, "find_gpu", lambda: gpu)
-    monkeypatch.setattr("benchmarks.machine.RESULTS", tmp_path)
+    monkeypatch.setattr("benchmarks.results.RESULTS", tmp_path)
     steps = [
         Step(label="one", command=("-c", "print(1)")),
         Step(label="two", command=("-c", "import os; os.abort()")),
@@ -115,7 +114,7 @@ def test_results_are_written_after_each_step_with_the_machine_whatever_the_steps
 
 
 def test_the_clip_moves(tmp_path: Path) -> None:
-    with av.open(str(write_gpu_clip(tmp_path / "clip.mp4", frames=3, size=(64, 48)))) as container:
+    with av.open(str(write_clip(tmp_path / "clip.mp4", frames=3, size=(64, 48)))) as container:
         pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     assert len(pictures) == 3
     assert abs(pictures[0].astype(int) - pictures[2]).mean() > 3

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.gpu_floor import CARDS, Cost, cost_of, floor_ms
+from benchmarks.gpu_check import CARDS, Cost, cost_of, roofline_ms
 from engines.library import Library
 
 
@@ -15,6 +15,6 @@ def test_the_cost_of_a_net_grows_with_the_area() -> None:
 
 
 def test_the_floor_is_bytes_over_bandwidth_and_operations_over_speed() -> None:
-    by_bytes, by_operations = floor_ms(Cost(gigamacs=82.6, megabytes=1008), CARDS["RTX 4090"])
+    by_bytes, by_operations = roofline_ms(Cost(gigamacs=82.6, megabytes=1008), CARDS["RTX 4090"])
     assert by_bytes == pytest.approx(1)
     assert by_operations == pytest.approx(1)

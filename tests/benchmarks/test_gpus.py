@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
+from benchmarks.monitoring import GpuMeter
 
-from benchmarks.gpus import GpuMeter, gpu_names
-from benchmarks.machine import machine_facts
+from benchmarks.results import gpu_names, machine_facts
 from realtime.stats import now_ns
 
 _STAND_IN = """#!/bin/sh

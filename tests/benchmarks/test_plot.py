@@ -7,7 +7,8 @@ from PIL import Image
 
 pytest.importorskip("matplotlib")
 
-from benchmarks.plot import check_plot, plot_job, plot_objectives, plot_rates
+from benchmarks.plots import check_plot, plot_job, plot_objectives, plot_rates
+
 from engines.errors import BadInputError, OutputError
 from tests.benchmarks.fps_rows import MACHINE, fps_row
 

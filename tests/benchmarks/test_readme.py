@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from benchmarks.report import PAGE, rendered
 
-from benchmarks.machine import RESULTS
-from benchmarks.readme import README, rendered
+from benchmarks.results import RESULTS
 from engines.errors import BadInputError
 from tests.benchmarks.fps_rows import MACHINE, fps_row
 from tests.rtstyle.command import ROOT
@@ -33,9 +33,9 @@ def _change(path: Path, *keys: str, value: object) -> None:
 
 
 def test_the_readme_says_what_the_results_say() -> None:
-    text = README.read_text(encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
     assert "<!-- figures: speed -->" in text
-    assert rendered(text) == text, "run python -m benchmarks.readme"
+    assert rendered(text) == text, "run python -m benchmarks.report"
 
 
 def test_other_results_give_other_figures_and_all_else_stays(results: Path) -> None:
@@ -89,6 +89,6 @@ def test_markers_that_do_not_fit_are_refused(text: str) -> None:
 
 
 def test_the_program_checks() -> None:
-    command = [sys.executable, "-m", "benchmarks.readme", "--check"]
+    command = [sys.executable, "-m", "benchmarks.report", "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from benchmarks.readme_quality import stability, steps, styles, upscaling
+from benchmarks.report import stability, steps, styles, upscaling
 
 
 def _write(folder: Path, name: str, figures: dict[str, object]) -> None:

@@ -6,18 +6,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-
-from benchmarks.sr import (
+from benchmarks.upscaling import (
     Method,
     Score,
-    as_video_leaves_it,
     find_sets,
-    markdown,
     measure,
     net_method,
     published,
     resize_methods,
+    upscaling_table,
+    video_degradation,
 )
+
 from engines.contract import EngineOptions
 from engines.errors import BadInputError
 from tests.conftest import shared
@@ -79,7 +79,7 @@ def test_published_figures_have_sources_and_stand_in_the_table() -> None:
     scores = published(4, ["Set5"])
     assert {score.method: score.psnr for score in scores} == {"SRCNN": 30.48, "FSRCNN": 30.71, "ESPCN": 30.90}
     assert all(score.source for score in scores)
-    table = markdown([*scores, Score(method="ours", dataset="Set5", psnr=31, ssim=0.88)], [])
+    table = upscaling_table([*scores, Score(method="ours", dataset="Set5", psnr=31, ssim=0.88)], [])
     assert "| Set5 | SRCNN | 30.48 | 0.8628 | Dong" in table
     assert "| Set5 | ours | 31.00 | 0.8800 | here |" in table
 
@@ -93,7 +93,7 @@ def test_spoiled_pictures_score_lower(sets: Path) -> None:
     pytest.importorskip("torch", reason="needs the extra train")
     (bicubic, _), only = resize_methods(2), {"Set5": sets / "Set5"}
     (clean,) = measure([bicubic], only, 2, [])
-    spoilt, again = (next(measure([bicubic], only, 2, [], spoil=as_video_leaves_it(2))) for _ in range(2))
+    spoilt, again = (next(measure([bicubic], only, 2, [], spoil=video_degradation(2))) for _ in range(2))
     assert spoilt.psnr < clean.psnr - 0.1
     assert again.psnr == spoilt.psnr  # the same for whoever repeats it
 
@@ -119,5 +119,5 @@ def test_the_command_refuses_a_net_of_another_scale(sets: Path, tmp_path: Path) 
 
 
 def test_measuring_needs_no_torch() -> None:
-    code = "import sys, benchmarks.sr, rtstyle.commands.bench_quality; sys.exit('torch' in sys.modules)"
+    code = "import sys, benchmarks.upscaling, rtstyle.commands.bench_quality; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -9,10 +9,17 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.nets import painted_by
-from benchmarks.scene_files import find_clips, last_photos
-from benchmarks.scenes import clip_scene
-from benchmarks.stability import INPUT, markdown, scenes_of, stability_of, summary
+from benchmarks.nets import styled_nets
+from benchmarks.stability import (
+    INPUT,
+    clip_scene,
+    find_clips,
+    last_photos,
+    scenes_of,
+    stability_of,
+    stability_table,
+    summary,
+)
 from engines.errors import BadInputError
 from engines.library import shipped_folder
 from tests.engines.nets import add_net, tint_net
@@ -64,8 +71,8 @@ def test_what_is_no_clip_is_refused(tmp_path: Path) -> None:
 
 
 def test_every_net_and_style_is_measured_beside_the_input(clip: Path, photos: Path) -> None:
-    (shipped,) = painted_by("fast", ["udnie", "wave"])
-    (by_file,) = painted_by(str(shipped_folder() / "fast.onnx"), ["udnie"])
+    (shipped,) = styled_nets("fast", ["udnie", "wave"])
+    (by_file,) = styled_nets(str(shipped_folder() / "fast.onnx"), ["udnie"])
     told: list[str] = []
     scenes = scenes_of([clip], last_photos(photos, 1), frames=3)
     found = stability_of([shipped, by_file], scenes, lambda name, _: told.append(name))
@@ -74,7 +81,7 @@ def test_every_net_and_style_is_measured_beside_the_input(clip: Path, photos: Pa
         assert list(errors) == [INPUT, "fast udnie", "fast wave", f"{by_file.label} udnie"]
         assert all(0 < value < 1 for value in errors.values())
         assert errors["fast udnie"] == errors[f"{by_file.label} udnie"]
-    assert "| fast wave |" in markdown(found)
+    assert "| fast wave |" in stability_table(found)
 
 
 def test_the_summary_is_the_root_mean_square_over_scenes() -> None:
@@ -83,9 +90,9 @@ def test_the_summary_is_the_root_mean_square_over_scenes() -> None:
 
 def test_unknown_styles_and_nets_without_styles_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="did you mean udnie"):
-        painted_by("fast", ["udnei"])
+        styled_nets("fast", ["udnei"])
     with pytest.raises(BadInputError, match="has no styles"):
-        painted_by(str(add_net(tmp_path, tint_net())))
+        styled_nets(str(add_net(tmp_path, tint_net())))
 
 
 def test_the_command_prints_figures_with_the_machine(photos: Path) -> None:

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from benchmarks.fps import combinations, engine_rate, sweep
 
-from benchmarks.bare import bare_rate
-from benchmarks.choice import choices
-from benchmarks.sweep import sweep
 from engines.errors import BadInputError
 from engines.library import user_folder
 from tests.engines.nets import add_net, identity_net
@@ -12,7 +10,7 @@ from tests.engines.nets import add_net, identity_net
 
 def test_combinations_take_turns_and_what_cannot_run_is_a_row_with_its_reason() -> None:
     pytest.importorskip("onnxruntime")
-    chosen = choices(backends=["openvino", "onnxruntime"], precisions=["f32", "f16"])
+    chosen = combinations(backends=["openvino", "onnxruntime"], precisions=["f32", "f16"])
     told: list[str] = []
     rows = sweep(chosen[:1] + chosen[3:], [(64, 48), (48, 64)], frames=8, rounds=2, warm_up=2, report=told.append)
 
@@ -39,12 +37,12 @@ def test_combinations_take_turns_and_what_cannot_run_is_a_row_with_its_reason() 
 
 def test_a_size_that_is_right_on_no_machine_is_refused_before_anything_runs() -> None:
     with pytest.raises(BadInputError, match="16x16 to"):
-        sweep(choices(), [(64, 48), (8, 8)], frames=8, rounds=1, warm_up=1, report=lambda _: pytest.fail("it ran"))
+        sweep(combinations(), [(64, 48), (8, 8)], frames=8, rounds=1, warm_up=1, report=lambda _: pytest.fail("it ran"))
 
 
 def test_the_bare_rate_of_a_net_with_another_after_it() -> None:
     add_net(user_folder(), identity_net(name="sr2-perceptual", scale=2))
-    (choice,) = choices(style="udnie", sr=2, precisions=["f32"])
-    found = bare_rate(choice, (32, 32), frames=4, warm_up=1)
+    (choice,) = combinations(style="udnie", sr=2, precisions=["f32"])
+    found = engine_rate(choice, (32, 32), frames=4, warm_up=1)
     assert (found["fps"] > 0, found["precision"]) == (True, "f32")
     assert set(found["frame_ms"]) == {"p50", "p95", "p99"}

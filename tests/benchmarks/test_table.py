@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from benchmarks.table import fps_table, markdown_table, spoken_steps
+from benchmarks.tables import aligned_table, fps_table, steps_text
+
 from tests.benchmarks.fps_rows import fps_row
 
 
 def test_columns_are_as_wide_as_they_need_to_be() -> None:
-    assert markdown_table(["what", "n"], [["a", "10"], ["longer", "5"]]).splitlines() == [
+    assert aligned_table(["what", "n"], [["a", "10"], ["longer", "5"]]).splitlines() == [
         "| what   |  n |",
         "|--------|----|",
         "| a      | 10 |",
@@ -43,6 +44,6 @@ def test_one_reason_for_several_sizes_is_said_once() -> None:
 
 
 def test_steps_below_the_first_mark_and_above_the_last_are_not_guessed() -> None:
-    told = [spoken_steps(steps, [50, 100]) for steps in (50.0, 79.6, 100.0, None)]
+    told = [steps_text(steps, [50, 100]) for steps in (50.0, 79.6, 100.0, None)]
     assert told == ["50 steps or fewer", "80 steps", "100 steps", "more than 100 steps"]
-    assert spoken_steps(None, [50]) == "more than 50 steps"
+    assert steps_text(None, [50]) == "more than 50 steps"

@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.scenes import CAMERA_MOVES, Moment, camera_scene
-from benchmarks.warping import optical_flow, squared_change, visible, warped
+from benchmarks.stability import CAMERA_MOVES, SceneFrame, camera_scene, optical_flow, squared_change, visible, warped
 
 
 def _photo() -> np.ndarray:
@@ -15,7 +14,7 @@ def _photo() -> np.ndarray:
     return cv2.resize(noise, (240, 180), interpolation=cv2.INTER_CUBIC)
 
 
-def _scene(move: str, frames: int = 4) -> list[Moment]:
+def _scene(move: str, frames: int = 4) -> list[SceneFrame]:
     return list(camera_scene(_photo(), move, frames))
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from engines.cache import times_path
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.contract import EngineOptions
 from engines.errors import BackendError
 from engines.library import Library
-from engines.net_times import times_path
 from realtime.net_choice import SHARE, NetChoice, best_first, choose, pick, predict
 from realtime.pipeline import ResolvedPipeline, resolve, resolve_all
 from realtime.user_options import StyleOptions

@@ -14,7 +14,7 @@ from engines.library import Library
 from engines.net_file import NetFile, NetSpec
 from realtime.pipeline import Pipeline, ResolvedPipeline, StyleParams, mix, open_pipeline, resolve
 from realtime.user_options import StyleOptions
-from rtstyle.commands.options import spoken
+from rtstyle.commands.options import error_text
 from tests.engines.nets import add_net, add_style, identity_net, tint_net, vector
 
 
@@ -71,8 +71,8 @@ def test_what_would_have_no_effect_or_is_not_there_is_refused_in_one_line(
 ) -> None:
     with pytest.raises(BadInputError) as caught:
         resolve(StyleOptions(**asked), library=library)
-    assert re.search(text, spoken(caught.value))
-    assert "\n" not in spoken(caught.value)
+    assert re.search(text, error_text(caught.value))
+    assert "\n" not in error_text(caught.value)
 
 
 _RNG = np.random.default_rng(0)

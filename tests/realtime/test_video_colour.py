@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from realtime.video.hdr import sdr_from_hdr
+from realtime.video.colour import sdr_from_hdr
 from tests.conftest import shared
-from tests.realtime.video_clips import Clip, packets, pictures, psnr, rgb_of, run, scene, write_clip
+from tests.realtime.video.clips import Clip, packets, pictures, psnr, rgb_of, run, scene, write_clip
 
 _SD, _HD = (64, 48), (1280, 64)
 

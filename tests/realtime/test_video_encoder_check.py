@@ -3,11 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from rtstyle.api import stylize_video
 
 from engines.errors import OutputError
-from realtime.video.encoder_check import EncoderReport, encoder_reports
 from realtime.video.encoders import CODECS
-from rtstyle.video_api import stylize_video
+from realtime.video.writer import EncoderReport, encoder_reports
 from tests.realtime.live.clips import write_clip
 
 

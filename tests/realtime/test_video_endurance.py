@@ -14,23 +14,21 @@ import av
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime.video.timing import Timeline
-from tests.realtime.video_clips import (
-    Clip,
-    number_frame,
-    number_of,
-    pictures,
-    run,
-    timestamps,
-    write_clip,
-)
+from realtime.video.reader import Timeline
+from tests.realtime.video.clips import Clip, number_frame, number_of, pictures, run, timestamps, write_clip
 from tests.rtstyle.command import ROOT
 
 
 def test_memory_stays_as_it_is_on_a_long_video(tmp_path: Path) -> None:
     frames = [number_frame(n, (32, 32)) for n in range(30)] * 200
     source = write_clip(tmp_path / "in.mkv", Clip(pictures=frames, options={"preset": "ultrafast"}))
-    command = [sys.executable, "-m", "tests.realtime.watched_job", source, tmp_path / "out.mkv"]  # nobody else's memory
+    command = [
+        sys.executable,
+        "-m",
+        "tests.realtime.video.watched_job",
+        source,
+        tmp_path / "out.mkv",
+    ]  # nobody else's memory
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     facts = json.loads(done.stdout)
     resident = facts["resident"]

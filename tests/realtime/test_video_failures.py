@@ -13,9 +13,9 @@ import av
 import pytest
 
 from engines.errors import BackendError, BadInputError, OutputError, RtStyleError, SourceError
-from rtstyle.commands.options import spoken
+from rtstyle.commands.options import error_text
 from tests.conftest import shared
-from tests.realtime.video_clips import Clip, number_frame, number_of, pictures, run, scene, timestamps, tone, write_clip
+from tests.realtime.video.clips import Clip, number_frame, number_of, pictures, run, scene, timestamps, tone, write_clip
 
 
 def _clip(path: Path, count: int = 10, **options: Any) -> Path:
@@ -28,8 +28,8 @@ def _refused(kind: type[RtStyleError], text: str, source: Path, target: Path, **
     before = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else None
     with pytest.raises(kind) as caught:
         run(source, target, **options)
-    assert text in spoken(caught.value)
-    assert "\n" not in spoken(caught.value)
+    assert text in error_text(caught.value)
+    assert "\n" not in error_text(caught.value)
     if before is not None:
         assert sorted(p.name for p in folder.iterdir()) == before
 
@@ -135,7 +135,7 @@ def test_a_hardware_encoder_works_or_says_what_it_needs(tmp_path: Path, codec: s
     try:
         run(source, tmp_path / "out.mp4", codec=codec)
     except OutputError as error:
-        failure = spoken(error)
+        failure = error_text(error)
     if failure:
         assert re.search(r"it needs .*: try --codec h264$", failure)
         assert sorted(p.name for p in tmp_path.iterdir()) == ["in.mp4"]
@@ -157,7 +157,7 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", Clip(pictures=[scene(n, (320, 240)) for n in range(60)]))
     script = (
         "import sys\nfrom pathlib import Path\nfrom engines.errors import OutputError\n"
-        "from tests.realtime.video_clips import run\n"
+        "from tests.realtime.video.clips import run\n"
         "try:\n    run(Path(sys.argv[1]), Path(sys.argv[2]), crf=0)\n"
         "except OutputError as error:\n    print(error)\n"
     )

@@ -13,7 +13,7 @@ import pytest
 from engines.contract import Picture
 from engines.errors import BadInputError
 from realtime.pipeline import StyleParams
-from tests.realtime.video_clips import Clip, doubling_net, pictures, psnr, run, scene, set_display_matrix, write_clip
+from tests.realtime.video.clips import Clip, doubling_net, pictures, psnr, run, scene, set_display_matrix, write_clip
 
 _TURNS: list[tuple[tuple[int, int, int, int], Callable[[Picture], Picture]]] = [
     ((0, 1, -1, 0), lambda p: np.rot90(p, -1)),  # a phone held upright

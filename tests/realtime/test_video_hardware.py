@@ -9,15 +9,15 @@ import av
 import numpy as np
 import pytest
 from av.codec.hwaccel import hwdevices_available
+from realtime.video.decoders import CPU, CUDA, choose_decoder
 
 from engines.errors import BackendError, BadInputError, OutputError, SourceError
 from engines.nvidia.driver import Gpu, find_gpu
-from realtime.video import hardware
+from realtime.video import decoders
 from realtime.video.colour import ToRgb, colour_of
-from realtime.video.encoders import CODECS
-from realtime.video.hardware import CPU, CUDA, choose_decoder, faster_encoder, why_no_nvenc
-from rtstyle.commands.options import spoken
-from tests.realtime.video_clips import Clip, pictures, run, scene, write_clip
+from realtime.video.encoders import CODECS, faster_encoder, why_no_nvenc
+from rtstyle.commands.options import error_text
+from tests.realtime.video.clips import Clip, pictures, run, scene, write_clip
 
 
 def _gpu_here() -> bool:
@@ -42,14 +42,14 @@ def a_gpu_is_said_to_be_here(monkeypatch: pytest.MonkeyPatch) -> None:
     if _gpu_here():
         pytest.skip("there is a GPU here")
     gpu = Gpu(name="NVIDIA Wood", capability=(8, 9), memory=8 << 30, driver="13.0")
-    monkeypatch.setattr(hardware, "find_gpu", lambda: gpu)
+    monkeypatch.setattr(decoders, "find_gpu", lambda: gpu)
 
 
 @without_gpu
 def test_without_a_gpu_auto_is_the_cpu_and_nothing_is_tried_or_said(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hardware, "_frames_a_second", lambda *_: pytest.fail("a trial without a GPU"))
+    monkeypatch.setattr(decoders, "_frames_a_second", lambda *_: pytest.fail("a trial without a GPU"))
     summary = run(clip, tmp_path / "auto.mp4", codec="auto")
     assert (summary.decoder, summary.codec, summary.notices) == ("cpu", "libx264", ())
     run(clip, tmp_path / "cpu.mp4", codec="h264", decoder="cpu")
@@ -63,8 +63,8 @@ def test_without_a_gpu_auto_is_the_cpu_and_nothing_is_tried_or_said(
 def test_a_decoder_that_is_named_and_not_there_is_one_line_with_the_way_on(clip: Path, tmp_path: Path) -> None:
     with pytest.raises(BackendError) as caught:
         run(clip, tmp_path / "out.mp4", decoder="cuda")
-    assert re.search(r"^--decoder cuda: no NVIDIA .* or use --decoder cpu$", spoken(caught.value))
-    assert "openvino" not in spoken(caught.value)
+    assert re.search(r"^--decoder cuda: no NVIDIA .* or use --decoder cpu$", error_text(caught.value))
+    assert "openvino" not in error_text(caught.value)
     assert not (tmp_path / "out.mp4").exists()
 
 
@@ -73,7 +73,7 @@ def test_a_decoder_that_is_named_and_not_there_is_one_line_with_the_way_on(clip:
 def test_an_encoder_that_is_named_and_not_there_says_why(clip: Path, tmp_path: Path, codec: str) -> None:
     with pytest.raises(OutputError) as caught:
         run(clip, tmp_path / "out.mp4", codec=codec)
-    assert re.search(r"it needs an NVIDIA GPU .*; no NVIDIA driver .*: try --codec h264$", spoken(caught.value))
+    assert re.search(r"it needs an NVIDIA GPU .*; no NVIDIA driver .*: try --codec h264$", error_text(caught.value))
 
 
 @pytest.mark.usefixtures("a_gpu_is_said_to_be_here")
@@ -86,8 +86,8 @@ def test_what_the_gpu_does_not_take_is_decoded_by_the_cpu_with_auto_and_an_error
     assert summary.notices[0].startswith("the CPU decodes: ")
     with pytest.raises(BackendError) as caught:
         run(clip, tmp_path / "named.mp4", decoder="cuda")
-    assert spoken(caught.value).endswith("use --decoder cpu")
-    assert "\n" not in spoken(caught.value)
+    assert error_text(caught.value).endswith("use --decoder cpu")
+    assert "\n" not in error_text(caught.value)
 
 
 @pytest.mark.usefixtures("a_gpu_is_said_to_be_here")
@@ -103,7 +103,7 @@ def test_an_encoder_that_does_not_open_leaves_the_cpus_and_says_so() -> None:
 @pytest.mark.usefixtures("a_gpu_is_said_to_be_here")
 def test_auto_takes_what_the_trial_shows_to_be_faster(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rates = {CPU: 100.0, CUDA: 300.0}
-    monkeypatch.setattr(hardware, "_frames_a_second", lambda _, decoder: rates[decoder])
+    monkeypatch.setattr(decoders, "_frames_a_second", lambda _, decoder: rates[decoder])
     told: list[str] = []
     assert choose_decoder(clip, "auto", told.append) == CUDA
     assert told == ["the GPU decodes: 300 frames/s in a trial, the CPU 100; --decoder cpu changes it"]
@@ -114,12 +114,12 @@ def test_auto_takes_what_the_trial_shows_to_be_faster(clip: Path, monkeypatch: p
 
 
 def test_a_trial_reads_the_video_itself(clip: Path, tmp_path: Path) -> None:
-    assert hardware._frames_a_second(clip, CPU) > 0
+    assert decoders._frames_a_second(clip, CPU) > 0
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     with pytest.raises(SourceError, match="expected a video file"):
-        hardware._frames_a_second(tmp_path / "broken.mp4", CUDA)
+        decoders._frames_a_second(tmp_path / "broken.mp4", CUDA)
     with pytest.raises(SourceError, match="no such file"):
-        hardware._frames_a_second(tmp_path / "none.mp4", CUDA)
+        decoders._frames_a_second(tmp_path / "none.mp4", CUDA)
 
 
 def test_frames_in_the_format_of_the_gpu_become_the_same_rgb(clip: Path) -> None:
@@ -138,7 +138,7 @@ def test_what_makes_no_sense_is_refused(clip: Path, tmp_path: Path) -> None:
         run(clip, tmp_path / "out.mp4", decoder="cudo")
     with pytest.raises(BadInputError) as caught:
         run(clip, tmp_path / "out.mp4", codec="auto", preset="p4")
-    assert "name the encoder with --codec" in spoken(caught.value)
+    assert "name the encoder with --codec" in error_text(caught.value)
     with pytest.raises(BadInputError, match=r"h264_nvenc is 1 \(best\) to 51, got 0"):
         run(clip, tmp_path / "out.mp4", codec="h264_nvenc", crf=0)
 
@@ -154,7 +154,7 @@ def test_the_usual_codecs_can_be_decoded_on_a_gpu_by_this_pyav() -> None:
 def test_the_gpu_decodes_the_same_pictures(clip: Path, tmp_path: Path) -> None:
     try:
         find_gpu()
-        hardware._frames_a_second(clip, CUDA)
+        decoders._frames_a_second(clip, CUDA)
     except BackendError as error:
         pytest.skip(str(error))
     assert run(clip, tmp_path / "cuda.mp4", decoder="cuda").decoder == "cuda"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import shared
-from tests.realtime.video_clips import Clip, packets, pictures, run, scene, together, tone, write_clip
+from tests.realtime.video.clips import Clip, packets, pictures, run, scene, together, tone, write_clip
 
 
 def _scenes(count: int) -> list[Any]:

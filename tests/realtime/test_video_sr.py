@@ -11,9 +11,9 @@ import pytest
 from engines.errors import BadInputError
 from realtime.pipeline import StyleParams
 from realtime.video.encoders import CODECS, check_size
-from rtstyle.commands.options import spoken
+from rtstyle.commands.options import error_text
 from tests.engines.nets import identity_net, tint_net, vector
-from tests.realtime.video_clips import (
+from tests.realtime.video.clips import (
     Clip,
     doubling_net,
     number_frame,
@@ -74,5 +74,5 @@ def test_a_result_that_no_player_takes_is_refused_before_any_work(tmp_path: Path
     source = write_clip(tmp_path / "in.mp4", clip)
     with pytest.raises(BadInputError) as caught:
         run(source, tmp_path / "out.mp4", net=identity_net(scale=4), backend="magic")  # not even looked for
-    assert "would have 16392x64: make it smaller with --size or a lower --sr" in spoken(caught.value)
+    assert "would have 16392x64: make it smaller with --size or a lower --sr" in error_text(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]

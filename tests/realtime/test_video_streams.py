@@ -12,7 +12,7 @@ import av
 import pytest
 from PIL import Image
 
-from tests.realtime.video_clips import Clip, run, scene, timestamps, together, tone, write_clip
+from tests.realtime.video.clips import Clip, run, scene, timestamps, together, tone, write_clip
 
 
 def _scenes(count: int) -> list[Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import av
 import pytest
 
-from tests.realtime.video_clips import Clip, run, scene, write_clip
+from tests.realtime.video.clips import Clip, run, scene, write_clip
 
 _CUES = [(500, 400, "Hello <i>there</i>"), (1000, 900, "Second line")]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from realtime.video.options import VideoSummary
+from realtime.video.job import VideoSummary
 from realtime.video.writer import VideoWriter
-from tests.realtime.video_clips import Clip, run, scene, tone, write_clip
+from tests.realtime.video.clips import Clip, run, scene, tone, write_clip
 
 
 @pytest.fixture

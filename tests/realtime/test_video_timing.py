@@ -10,10 +10,10 @@ import av
 import pytest
 
 from engines.errors import BadInputError, SourceError
-from realtime.video.options import parse_time
-from realtime.video.timing import Timeline
+from realtime.video.job import parse_time
+from realtime.video.reader import Timeline
 from tests.conftest import shared
-from tests.realtime.video_clips import (
+from tests.realtime.video.clips import (
     Clip,
     number_frame,
     number_of,

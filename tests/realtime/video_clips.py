@@ -17,8 +17,7 @@ from onnx import TensorProto, helper
 from engines.contract import Picture
 from engines.net_file import NetFile, NetSpec, net_from_model
 from realtime.pipeline import ResolvedPipeline, StyleParams
-from realtime.video.job import stylize_video_file
-from realtime.video.options import VideoJob, VideoSummary
+from realtime.video.job import VideoJob, VideoSummary, stylize_video_file
 
 
 def identity_net() -> NetFile:

@@ -1,4 +1,4 @@
-"""python -m tests.realtime.watched_job IN OUT: a video, and how much memory this process had on the way, as JSON."""
+"""python -m tests.realtime.video.watched_job IN OUT: a video, and how much memory this process had on the way, as JSON."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from pathlib import Path
 import psutil
 
 from realtime.pipeline import ResolvedPipeline
-from realtime.video.job import stylize_video_file
-from realtime.video.options import VideoJob
-from tests.realtime.video_clips import identity_net
+from realtime.video.job import VideoJob, stylize_video_file
+from tests.realtime.video.clips import identity_net
 
 
 def main(source: Path, target: Path) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from engines.cache import times_path
 
 import rtstyle
-from engines.net_times import times_path
 from tests.engines.nets import add_net, add_style, slow_net, tint_net, vector
 from tests.realtime.live.clips import write_clip
 from tests.rtstyle.command import run

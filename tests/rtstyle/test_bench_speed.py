@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benchmarks.machine import RESULTS
-from tests.realtime.video_clips import Clip, scene, tone, write_clip
+from benchmarks.results import RESULTS
+from tests.realtime.video.clips import Clip, scene, tone, write_clip
 from tests.rtstyle.command import refused, run
 
 _SMALL = ("--frames", "20", "--warm-up", "2", "--rounds", "1")

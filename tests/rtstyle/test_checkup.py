@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from rtstyle.diagnostics import camera_reports, folder_report
 
 from realtime.live.cameras import why_closed
-from rtstyle.checkup import camera_reports, folder_report
 
 
 def test_a_folder_that_can_be_written_is_left_as_it_was(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from engines.cache import times_path
 
 from engines.errors import BackendError
-from engines.net_times import times_path
 from engines.nvidia.driver import find_gpu
 
 needs_rtx = pytest.mark.skipif(

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import re
 
-from rtstyle.extras import EXTRAS, wanting
+from rtstyle.diagnostics import EXTRAS, wanting
+
 from tests.rtstyle.command import ROOT
 
 

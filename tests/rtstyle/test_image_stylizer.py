@@ -6,7 +6,7 @@ import pytest
 import rtstyle
 from engines.library import user_folder
 from realtime.pictures import paint
-from rtstyle import stylizer as module
+from rtstyle import api as module
 from tests.engines.nets import add_net
 from tests.engines.tiled_nets import affine_net
 

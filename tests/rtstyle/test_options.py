@@ -7,15 +7,15 @@ import pytest
 
 from engines.errors import BadInputError, OutputError
 from realtime.user_options import StyleOptions
-from rtstyle.commands.options import spoken, takes_style_options
+from rtstyle.commands.options import error_text, takes_style_options
 
 
 def test_the_command_line_shows_message_and_hint_with_options_as_flags() -> None:
-    assert spoken(OutputError("x.mp4: exists already", hint="use `overwrite` here")) == (
+    assert error_text(OutputError("x.mp4: exists already", hint="use `overwrite` here")) == (
         "x.mp4: exists already: use --force here"
     )
-    assert spoken(BadInputError("`keep_colors` is for painting")) == "--keep-colors is for painting"
-    assert spoken(BadInputError("try `rtstyle doctor`")) == "try `rtstyle doctor`"
+    assert error_text(BadInputError("`keep_colors` is for painting")) == "--keep-colors is for painting"
+    assert error_text(BadInputError("try `rtstyle doctor`")) == "try `rtstyle doctor`"
 
 
 def test_a_command_has_an_option_for_every_field_and_gets_them_whole() -> None:

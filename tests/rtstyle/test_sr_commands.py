@@ -13,7 +13,7 @@ from PIL import Image
 from engines.library import user_folder
 from tests.engines.nets import add_net, identity_net
 from tests.realtime.pictures.files import gradient
-from tests.realtime.video_clips import Clip, number_frame, number_of, packets, pictures, timestamps, tone, write_clip
+from tests.realtime.video.clips import Clip, number_frame, number_of, packets, pictures, timestamps, tone, write_clip
 from tests.rtstyle.command import refused, run
 
 _CAM = ("cam", "--source", "test-pattern", "--size", "64x48", "--headless", "--frames", "4")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from engines.styles import resolve_style
 from PIL import Image
 
 from engines.import_onnx import probe
-from engines.look import look
 from engines.net_file import write_net
 from rtstyle import Stylizer
 from tests.engines.nets import identity_net
@@ -43,7 +43,7 @@ def test_an_onnx_file_becomes_a_net_that_the_commands_can_use(home: Path, tmp_pa
     done = run("styles", "import", path)
     assert "--net rain-princess-9" in done.stdout
     assert (home / "rain-princess-9.onnx").exists()
-    assert look("rain-princess-9").vector is None
+    assert resolve_style("rain-princess-9").vector is None
     with Stylizer("rain-princess-9") as stylizer:
         assert stylizer(probe((101, 67))).shape == (67, 101, 3)
     listed = json.loads(run("styles", "list", "--json").stdout)
@@ -65,8 +65,8 @@ def test_a_checkpoint_becomes_a_net_that_the_commands_can_use(home: Path, tmp_pa
 
 def test_a_net_that_is_called_like_a_shipped_style_is_used_by_its_net(tmp_path: Path) -> None:
     run("styles", "import", _onnx(tmp_path, "udnie.onnx"))
-    assert look("udnie").net.spec.name != "udnie"
-    assert look(net="udnie").net.spec.name == "udnie"
+    assert resolve_style("udnie").net.spec.name != "udnie"
+    assert resolve_style(net="udnie").net.spec.name == "udnie"
 
 
 def test_content_decides_and_not_the_suffix(home: Path, tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ import rtstyle
 from engines.contract import Picture
 from engines.library import user_folder
 from realtime.pictures import paint
-from rtstyle import stylizer as module
+from rtstyle import api as module
 from tests.engines.nets import add_net, identity_net
 from tests.engines.tiled_nets import sharpening_net
-from tests.realtime.video_clips import Clip, number_frame, number_of, pictures, write_clip
+from tests.realtime.video.clips import Clip, number_frame, number_of, pictures, write_clip
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ import pytest
 import rtstyle
 from engines.errors import BadInputError
 from engines.net_file import write_net
-from tests.realtime.video_clips import Clip, identity_net, number_frame, number_of, pictures, timestamps, write_clip
+from tests.realtime.video.clips import Clip, identity_net, number_frame, number_of, pictures, timestamps, write_clip
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import pytest
 
 from engines.net_file import write_net
 from tests.conftest import shared
-from tests.realtime.video_clips import (
+from tests.realtime.video.clips import (
     Clip,
     identity_net,
     number_frame,

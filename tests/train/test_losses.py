@@ -5,7 +5,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra train")
 
 from train import losses  # noqa: E402
-from train.objective import Motion, draw_motion, move  # noqa: E402
+from train.losses import Motion, draw_motion, move  # noqa: E402
 
 
 def _features(seed: int = 0) -> torch.Tensor:

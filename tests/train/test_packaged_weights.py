@@ -9,9 +9,11 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra train")
 
 from engines.errors import BackendError  # noqa: E402
-from train import packaged_weights  # noqa: E402
-from train.loss_networks import loss_network  # noqa: E402
-from train.packaged_weights import packaged_convs  # noqa: E402
+from train import loss_networks  # noqa: E402
+from train.loss_networks import (
+    loss_network,  # noqa: E402
+    packaged_convs,  # noqa: E402
+)
 
 
 @pytest.fixture
@@ -20,7 +22,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "weights_of_ours" / "weights").mkdir(parents=True)
     (tmp_path / "weights_of_ours" / "__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(packaged_weights, "_PACKAGE", "weights_of_ours")
+    monkeypatch.setattr(loss_networks, "_PACKAGE", "weights_of_ours")
     return tmp_path / "weights_of_ours" / "weights"
 
 
@@ -48,7 +50,7 @@ def test_a_broken_file_is_refused(package: Path, data: bytes) -> None:
 
 
 def test_without_the_package_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packaged_weights, "_PACKAGE", "no_such_package")
+    monkeypatch.setattr(loss_networks, "_PACKAGE", "no_such_package")
     assert packaged_convs("vgg16") is None
 
 

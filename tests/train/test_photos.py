@@ -6,11 +6,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra train")
 
+from train.data import Batch, Crops, batches, fingerprint, list_pictures, write_rgb  # noqa: E402  # noqa: E402
+
 from engines.errors import BadInputError  # noqa: E402
 from tests.train.pictures import write_photos  # noqa: E402
-from train.batches import Batch, batches  # noqa: E402
 from train.config import TrainConfig  # noqa: E402
-from train.photos import Crops, fingerprint, list_pictures, write_rgb  # noqa: E402
 
 
 def _batches(folder: Path, first_step: int = 0, part: slice = slice(0, 4), steps: int = 12) -> list[Batch]:

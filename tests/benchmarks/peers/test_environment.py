@@ -7,8 +7,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from benchmarks.peers.launcher import PeerEnvironment
 
-from benchmarks.peers.environment import PeerEnvironment
 from engines.errors import BackendError
 
 

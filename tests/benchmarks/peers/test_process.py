@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks.peers.launcher import PeerProcess
 
-from benchmarks.peers.process import PeerProcess
 from engines.errors import BackendError
 from tests.benchmarks.peers.programs import IDENTITY, job_for, opened, written
 

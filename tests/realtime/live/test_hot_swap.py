@@ -9,12 +9,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from engines.fallback import BUILDING, DONE, FallbackEngine
 
 from engines.backends import open_engine
 from engines.contract import Engine, EngineOptions, Picture
 from engines.errors import BackendError
 from engines.net_file import NetFile
-from engines.warming import BUILDING, DONE, WarmingEngine
 from realtime.live.session import CamOptions, CamSummary, run_camera
 from realtime.pipeline import ResolvedPipeline, StyleParams, open_pipeline
 from realtime.user_options import StyleOptions
@@ -62,7 +62,7 @@ def go(monkeypatch: pytest.MonkeyPatch) -> _Go:
             return ready.counted(open_engine(net, size, backend="onnxruntime", options=options))
 
         first = ready.counted(open_engine(net, size, backend="openvino", options=options))
-        return WarmingEngine(first, make, title="Better", tell=tell)
+        return FallbackEngine(first, make, title="Better", tell=tell)
 
     monkeypatch.setattr("realtime.pipeline.open_engine_at_once", opened)
     return ready
@@ -132,7 +132,7 @@ def test_styles_change_and_pictures_are_enlarged_on_both_sides_of_the_handover(g
                 if number == 4 and at_once is not None:
                     go.set()
                     for engine in painter.engines:
-                        assert isinstance(engine, WarmingEngine)
+                        assert isinstance(engine, FallbackEngine)
                         engine._maker.join()
                 painter.submit(frame, StyleParams(vector=shift))
                 pictures.append(painter.collect())

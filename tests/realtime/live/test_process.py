@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from engines.styles import resolve_style
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.backends import open_engine
 from engines.contract import Engine, EngineOptions, Picture
-from engines.look import look
 from realtime.live.capture import Capture
 from realtime.live.controls import FADE_NS, Controls, Key, StyleList
 from realtime.live.frame import EndOfSource, LiveFrame, Timing
@@ -50,7 +50,7 @@ class _Frames:
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    with open_engine(look().net, _SIZE, options=EngineOptions(cache=None)) as made:
+    with open_engine(resolve_style().net, _SIZE, options=EngineOptions(cache=None)) as made:
         yield made
 
 
@@ -65,8 +65,10 @@ class _Run:
         *,
         timing: Timing = "demand",
     ) -> None:
-        udnie = look("udnie").vector
-        self.controls = Controls(StyleList(names=("udnie", "wave"), vectors=(udnie, look("wave").vector), start=0))
+        udnie = resolve_style("udnie").vector
+        self.controls = Controls(
+            StyleList(names=("udnie", "wave"), vectors=(udnie, resolve_style("wave").vector), start=0)
+        )
         self.got: list[LiveFrame] = []
         self.notices: list[str] = []
         self._pressed = pressed or {}
@@ -115,7 +117,7 @@ def test_every_picture_is_that_of_its_own_frame_and_in_order(engine: Engine) -> 
     frames = [_noise(n) for n in range(12)]
     run = _Run(engine, frames).run()
     assert [painted.number for painted in run.got] == list(range(1, 13))
-    vector = look("udnie").vector
+    vector = resolve_style("udnie").vector
     for painted in run.got:
         engine.submit(frames[painted.number - 1], vector)
         np.testing.assert_array_equal(painted.result, engine.collect())
@@ -143,7 +145,7 @@ def test_an_unchanged_picture_is_painted_anew_when_the_style_or_the_strength_cha
     run = _Run(engine, [still] * 50, {5: "n", 40: "-"}, timing="paced").run()
     fading = [painted for painted in run.got if 7 <= painted.number <= 20]
     assert len({painted.result.tobytes() for painted in fading}) == len(fading)
-    wave = look("wave").vector
+    wave = resolve_style("wave").vector
     engine.submit(still, wave)
     painted_whole = engine.collect()
     before = [painted for painted in run.got if 34 <= painted.number <= 39]
@@ -174,7 +176,7 @@ def test_a_paused_picture_is_painted_again_in_the_new_style_and_is_no_new_frame(
     assert len(again) >= 3
     last = run.got[-1]
     assert last.again
-    engine.submit(last.original, look("wave").vector)
+    engine.submit(last.original, resolve_style("wave").vector)
     np.testing.assert_array_equal(last.result, engine.collect())
 
 

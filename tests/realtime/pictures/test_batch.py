@@ -3,14 +3,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from engines.styles import resolve_style
 from PIL import Image
+from realtime.pictures.write import plan_pictures
 
 from engines.contract import EngineOptions, Picture
-from engines.look import look
 from engines.net_file import NetFile
 from realtime.pictures.batch import BatchOptions, BatchSummary, paint_batch
-from realtime.pictures.chain import PictureChain
-from realtime.pictures.plan import plan
+from realtime.pictures.paint import PicturePipeline
 from realtime.pipeline import ResolvedPipeline, StyleParams
 from tests.engines.nets import identity_net
 from tests.realtime.pictures.files import gradient
@@ -19,9 +19,9 @@ F32 = EngineOptions(precision="f32")
 
 
 def _paint(net: NetFile, params: StyleParams, folder: Path, out: Path, said: list[str]) -> BatchSummary:
-    with PictureChain(ResolvedPipeline(net=net, params=params), options=F32) as painter:
+    with PicturePipeline(ResolvedPipeline(net=net, params=params), options=F32) as painter:
         return paint_batch(
-            plan([str(folder)], str(out)),
+            plan_pictures([str(folder)], str(out)),
             painter,
             BatchOptions(),
             notice=said.append,
@@ -42,7 +42,7 @@ def test_colours_that_cannot_be_seen_change_nothing_that_can(tmp_path: Path) -> 
     rough = np.where(alpha > 0, black, np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8))
     for name, pixels in (("black.png", black), ("rough.png", rough)):
         _save(tmp_path / "in", name, np.dstack([pixels, alpha]))
-    chosen = look("udnie")
+    chosen = resolve_style("udnie")
     _paint(chosen.net, StyleParams(vector=chosen.vector), tmp_path / "in", tmp_path / "out", [])
     one, other = (np.asarray(Image.open(tmp_path / "out" / name)) for name in ("black.png", "rough.png"))
     assert np.array_equal(one, other)

@@ -3,14 +3,14 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from engines.styles import resolve_style
+from engines.tiling import tiled_net
 
 from engines.backends import open_engine
 from engines.contract import EngineOptions, Picture, StyleVector
 from engines.errors import BackendError
-from engines.look import look
 from engines.net_file import NetFile
-from engines.tiled_net import tiled_net
-from realtime.pictures.large import TilePainter
+from realtime.pictures.tiles import TilePainter
 from tests.engines.tiled_nets import affine_net, normalising_net, sharpening_net
 
 F32 = EngineOptions(precision="f32")
@@ -42,14 +42,14 @@ def _tiled(
 
 @pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
 def test_tiles_of_a_shipped_style_are_the_whole_picture(backend: str) -> None:
-    chosen, frame = look("udnie"), _uneven(403, 262)
+    chosen, frame = resolve_style("udnie"), _uneven(403, 262)
     whole = _whole(chosen.net, frame, chosen.vector, backend, F32)
     tiled = _tiled(chosen.net, frame, chosen.vector, side=224, backend=backend, options=F32)
     assert np.abs(whole.astype(np.int16) - tiled).max() <= 1
 
 
 def test_tiles_in_bf16_are_as_near_as_bf16_is() -> None:
-    chosen, frame, options = look("udnie"), _uneven(403, 262), EngineOptions(precision="bf16")
+    chosen, frame, options = resolve_style("udnie"), _uneven(403, 262), EngineOptions(precision="bf16")
     try:
         whole = _whole(chosen.net, frame, chosen.vector, "openvino", options)
     except BackendError as error:
@@ -60,7 +60,7 @@ def test_tiles_in_bf16_are_as_near_as_bf16_is() -> None:
 
 
 def test_tiles_are_painted_in_float_where_the_net_alone_would_run_in_8_bits() -> None:
-    chosen, frame = look("udnie"), _uneven(403, 262)
+    chosen, frame = resolve_style("udnie"), _uneven(403, 262)
     assert chosen.net.spec.int8_scales
     size = (frame.shape[1], frame.shape[0])
     with TilePainter(tiled_net(chosen.net), size, side=224, backend="openvino") as painter:

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from realtime.pictures.read import Photo
 
 from engines.errors import BadInputError
-from realtime.pictures.photo import Box, Photo, parse_box
+from realtime.pictures.batch import Box, parse_box
 from tests.realtime.pictures.files import gradient
 
 

@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+from realtime.pictures.write import plan_pictures
 
 from engines.errors import BadInputError
-from realtime.pictures.plan import plan
-from rtstyle.commands.options import spoken
+from rtstyle.commands.options import error_text
 
 
 @pytest.fixture
@@ -21,7 +21,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def _targets(folder: Path, *inputs: str, out: str, recursive: bool = False, wanted: str | None = None) -> list[str]:
-    tasks = plan([str(folder / text) for text in inputs], str(folder / out), recursive=recursive, file_format=wanted)
+    tasks = plan_pictures(
+        [str(folder / text) for text in inputs], str(folder / out), recursive=recursive, file_format=wanted
+    )
     return [task.target.relative_to(folder).as_posix() for task in tasks if task.target is not None]
 
 
@@ -29,7 +31,7 @@ def test_one_file_goes_to_a_file_or_into_a_folder_that_exists(folder: Path) -> N
     (folder / "out").mkdir()
     assert _targets(folder, "in/b.jpg", out="new.webp") == ["new.webp"]
     assert _targets(folder, "in/b.jpg", out="out") == ["out/b.jpg"]
-    assert plan([str(folder / "in/b.jpg")], f"{folder}/new/")[0].target == folder / "new" / "b.jpg"
+    assert plan_pictures([str(folder / "in/b.jpg")], f"{folder}/new/")[0].target == folder / "new" / "b.jpg"
 
 
 def test_a_folder_gives_its_pictures_with_their_names(folder: Path) -> None:
@@ -54,11 +56,11 @@ def test_results_within_the_input_are_not_painted_again(folder: Path) -> None:
 
 
 def test_stdin_and_stdout(folder: Path) -> None:
-    (task,) = plan(["-"], "-")
+    (task,) = plan_pictures(["-"], "-")
     assert (task.source, task.target, task.file_format, task.name) == (None, None, "png", "stdin")
-    (task,) = plan(["-"], str(folder / "new.jpg"))
+    (task,) = plan_pictures(["-"], str(folder / "new.jpg"))
     assert (task.target, task.file_format) == (folder / "new.jpg", "jpeg")
-    assert plan([str(folder / "in/b.jpg")], "-", file_format="webp")[0].file_format == "webp"
+    assert plan_pictures([str(folder / "in/b.jpg")], "-", file_format="webp")[0].file_format == "webp"
 
 
 @pytest.mark.parametrize(
@@ -75,15 +77,15 @@ def test_what_does_not_fit_together_is_refused(
     folder: Path, inputs: list[str], out: str, options: dict[str, str], reason: str
 ) -> None:
     with pytest.raises(BadInputError) as caught:
-        plan([str(folder / text) for text in inputs], str(folder / out), **options)  # type: ignore[arg-type]
-    assert re.search(reason, spoken(caught.value))
+        plan_pictures([str(folder / text) for text in inputs], str(folder / out), **options)  # type: ignore[arg-type]
+    assert re.search(reason, error_text(caught.value))
 
 
 def test_stdout_takes_one_picture_and_stdin_has_no_name(folder: Path) -> None:
     with pytest.raises(BadInputError, match="only one picture"):
-        plan([str(folder / "in")], "-")
+        plan_pictures([str(folder / "in")], "-")
     with pytest.raises(BadInputError, match="has no name"):
-        plan(["-", str(folder / "in")], str(folder / "out"))
+        plan_pictures(["-", str(folder / "in")], str(folder / "out"))
 
 
 @pytest.mark.parametrize("out", ["a.jpg", "./a.jpg"])
@@ -91,13 +93,13 @@ def test_an_original_is_never_painted_over(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.jpg").touch()
     with pytest.raises(BadInputError, match="would overwrite the input"):
-        plan(["a.jpg"], out)
+        plan_pictures(["a.jpg"], out)
     with pytest.raises(BadInputError, match="would overwrite the input"):
-        plan([str(tmp_path)], ".")
+        plan_pictures([str(tmp_path)], ".")
 
 
 def test_several_pictures_do_not_go_into_what_looks_like_a_file(tmp_path: Path) -> None:
     for name in ("a.jpg", "b.jpg"):
         (tmp_path / name).touch()
     with pytest.raises(BadInputError, match="looks like a file"):
-        plan([str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg")], str(tmp_path / "o.jpg"))
+        plan_pictures([str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg")], str(tmp_path / "o.jpg"))

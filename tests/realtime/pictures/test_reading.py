@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageOps
+from realtime.pictures.read import photo_from_bytes, read_photo
 
 from engines.errors import BadInputError
-from realtime.pictures.reading import photo_from_bytes, read_photo
 from tests.realtime.pictures.files import claims_to_be, encoded, gradient, swapped_profile
 
 

@@ -5,11 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from realtime.pictures.read import Photo, photo_from_bytes
+from realtime.pictures.write import FORMATS, bytes_from_photo, format_of, left_out, parse_format
 
 from engines.errors import BadInputError, OutputError
-from realtime.pictures.photo import Photo
-from realtime.pictures.reading import photo_from_bytes
-from realtime.pictures.writing import FORMATS, bytes_from_photo, format_of, left_out, parse_format
 from tests.realtime.pictures.files import gradient
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from train.sr.evaluation import bicubic_matrix, imresize
 
 from tests.conftest import shared
-from train.sr.bicubic import bicubic_matrix, imresize
 
 
 def _read(path: Path) -> np.ndarray:

@@ -3,9 +3,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-
-from train.sr.bicubic import imresize
-from train.sr.degradation import degraded, downscaled
+from train.sr.data import degraded, downscaled
+from train.sr.evaluation import imresize
 
 
 def _crops(count: int = 8, side: int = 88) -> torch.Tensor:

@@ -5,17 +5,16 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from train.sr.task import export_sr, sr_trainer, upscale
 
 from engines.backends import open_engine
 from engines.contract import EngineOptions
 from engines.errors import BackendError, BadInputError
 from engines.net_file import read_net
-from train.sr import export
-from train.sr.checks import upscale
-from train.sr.config import SrConfig
-from train.sr.export import export_sr, net_from_upscaler
+from train.config import SrConfig
+from train.export import net_from_network
+from train.sr import task
 from train.sr.networks import UpscaleNet
-from train.sr.run import SrRun
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +25,7 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "pictures").mkdir()
     cv2.imwrite(str(folder / "pictures" / "a.png"), picture)
     config = SrConfig(pictures=str(folder / "pictures"), scale=3, width=8, depth=1, steps=1, batch=1, patch=12)
-    SrRun(folder / "run", config).go(lambda _: None)
+    sr_trainer(folder / "run", config).go(lambda _: None)
     return folder / "run"
 
 
@@ -46,7 +45,7 @@ def test_engines_make_what_the_trained_net_makes_at_odd_sizes(backend: str) -> N
     torch.manual_seed(0)
     net = UpscaleNet(2, width=8, depth=2).eval()
     picture = np.random.default_rng(1).integers(0, 256, (23, 37, 3), np.uint8)
-    file = net_from_upscaler(net, name="sr2-fidelity")
+    file = net_from_network(net, name="sr2-fidelity")
     with open_engine(file, (37, 23), backend=backend, options=EngineOptions(precision="f32")) as engine:
         engine.submit(picture)
         made = engine.collect()
@@ -57,7 +56,7 @@ def test_engines_make_what_the_trained_net_makes_at_odd_sizes(backend: str) -> N
 def test_the_same_weights_give_the_same_file() -> None:
     torch.manual_seed(0)
     net = UpscaleNet(2, width=8, depth=1)
-    assert net_from_upscaler(net, name="a").digest == net_from_upscaler(net, name="a").digest
+    assert net_from_network(net, name="a").digest == net_from_network(net, name="a").digest
 
 
 def test_nothing_is_written_where_the_file_would_differ(
@@ -66,9 +65,9 @@ def test_nothing_is_written_where_the_file_would_differ(
     def of_other_weights(net: UpscaleNet, **options: object) -> object:
         other = UpscaleNet(net.scale, width=8, depth=1)
         torch.nn.init.ones_(other.head.bias)
-        return net_from_upscaler(other, **options)  # type: ignore[arg-type]
+        return net_from_network(other, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(export, "net_from_upscaler", of_other_weights)
+    monkeypatch.setattr(task, "net_from_upscaler", of_other_weights)
     with pytest.raises(BackendError, match="differs from PyTorch"):
         export_sr(run_folder, tmp_path)
     assert list(tmp_path.iterdir()) == []

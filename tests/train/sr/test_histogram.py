@@ -1,6 +1,5 @@
 import numpy as np
-
-from train.sr.histogram import match_histogram
+from train.sr.evaluation import match_histogram
 
 
 def test_a_picture_matched_to_itself_stays_as_it_is() -> None:

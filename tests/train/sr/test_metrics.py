@@ -1,10 +1,8 @@
 import numpy as np
 import pytest
+from train.sr.evaluation import imresize, luma, psnr, read_pairs, ssim
 
 from tests.conftest import shared
-from train.sr.bicubic import imresize
-from train.sr.metrics import luma, psnr, ssim
-from train.sr.pairs import read_pairs
 
 
 @pytest.mark.parametrize(

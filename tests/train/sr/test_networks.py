@@ -3,13 +3,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from train.sr.evaluation import bicubic_matrix
+from train.sr.task import upscale
 
 from train.checkpoint import take_over
-from train.sr.bicubic import bicubic_matrix
-from train.sr.checks import upscale
-from train.sr.config import SrConfig
-from train.sr.johnson import JohnsonUpscaleNet
-from train.sr.networks import BranchedConv, UpscaleNet, collapsed, sr_network
+from train.config import SrConfig
+from train.sr.networks import BranchedConv, JohnsonUpscaleNet, UpscaleNet, collapsed, sr_network
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])

@@ -2,10 +2,9 @@ import copy
 
 import pytest
 import torch
+from train.sr.task import Discriminator, discriminator_loss, feature_loss, generator_loss, pixel_loss
 
 from train.loss_networks import LossNetwork, loss_network
-from train.sr.adversary import Discriminator, judge_loss, maker_loss
-from train.sr.objective import feature_loss, pixel_loss
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +35,8 @@ def test_feature_loss_sends_gradients_to_what_was_made(network: LossNetwork) -> 
 
 def test_the_sides_of_the_adversarial_game_want_opposite_scores() -> None:
     high, low = torch.full((2, 1, 4, 4), 3.0), torch.full((2, 1, 4, 4), -3.0)
-    assert judge_loss(real=high, made=low) < judge_loss(real=low, made=high)
-    assert maker_loss(real=high, made=low) > maker_loss(real=low, made=high)
+    assert discriminator_loss(real=high, made=low) < discriminator_loss(real=low, made=high)
+    assert generator_loss(real=high, made=low) > generator_loss(real=low, made=high)
 
 
 def test_the_discriminator_scores_pieces() -> None:

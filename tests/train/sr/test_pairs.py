@@ -4,11 +4,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from train.sr.evaluation import imresize, read_pairs
 
 from engines.errors import BadInputError
 from tests.conftest import shared
-from train.sr.bicubic import imresize
-from train.sr.pairs import read_pairs
 
 
 def _write(path: Path, height: int, width: int) -> None:

@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from train.sr.evaluation import imresize
+from train.sr.task import export_sr, sr_trainer
 
 from engines.errors import BadInputError
-from train.sr.bicubic import imresize
-from train.sr.config import SrConfig
-from train.sr.export import export_sr
-from train.sr.run import SrRun, check_options
+from train.checkpoint import check_options
+from train.config import SrConfig
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +29,8 @@ def _config(pictures: Path, **changes: object) -> SrConfig:
     return SrConfig(pictures=str(pictures), **(small | changes))  # type: ignore[arg-type]
 
 
-def _finished(folder: Path, config: SrConfig, stop_after: int | None = None) -> SrRun:
-    run = SrRun(folder, config)
+def _finished(folder: Path, config: SrConfig, stop_after: int | None = None) -> sr_trainer:
+    run = sr_trainer(folder, config)
     run.resume()
     calls = itertools.count(1)
     finished = run.go(lambda _: None, lambda: stop_after is not None and next(calls) >= stop_after)
@@ -87,7 +87,7 @@ def test_a_run_leaves_its_records_and_measures_its_checks(pictures: Path, tmp_pa
 
 def test_perceptual_begins_with_the_weights_of_another_run(pictures: Path, tmp_path: Path) -> None:
     _finished(tmp_path / "first", _config(pictures))
-    run = SrRun(tmp_path / "second", _config(pictures, start=str(tmp_path / "first" / "checkpoint.pt"), seed=5))
+    run = sr_trainer(tmp_path / "second", _config(pictures, start=str(tmp_path / "first" / "checkpoint.pt"), seed=5))
     assert run.resume() is False
     first = torch.load(tmp_path / "first" / "checkpoint.pt", weights_only=True)["net"]
     torch.testing.assert_close(run.net.state_dict()["stem.weight"], first["stem.weight"])
@@ -109,7 +109,7 @@ def test_other_options_for_a_run_that_stands_there_are_refused(pictures: Path, t
 
 def test_pictures_that_are_too_small_are_refused(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="136 pixels or more"):
-        SrRun(tmp_path, _config(pictures, patch=64))
+        sr_trainer(tmp_path, _config(pictures, patch=64))
 
 
 @pytest.mark.parametrize(
