@@ -2,6 +2,8 @@
 
 Threads and what they own (each hand-off holds one frame, the newest wins, and what it replaces is counted):
 
-    capture (the source) -> paint (the engine) -> main (the window)
-                                               -> record (the encoder), virtual-camera (its device)
+    capture (the source) -> process (the engine) -> main (the display: a window, or nothing to see)
+                                                 -> record (the encoder), virtual-camera (its device)
+
+One record, `frame.LiveFrame`, goes the whole way. What keys, a page or a program change is `controls.Controls`.
 """

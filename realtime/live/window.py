@@ -1,33 +1,39 @@
-"""A real window through OpenCV. All of it belongs to the main thread."""
+"""A real window through OpenCV, and the codes of its keys. All of it belongs to the main thread."""
 
 from __future__ import annotations
 
 import os
 import time
-from types import TracebackType
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from engines.contract import Picture
 from engines.errors import OutputError
-from realtime.live.controls import Action, Press
-from realtime.live.keys import press_of
+from engines.lifecycle import Closing
+from realtime.live.controls import Click, Event, Key, Message, Request
 from realtime.live.x11 import CURE, repeat_map_notify
 
-if TYPE_CHECKING:
-    from typing_extensions import Self  # typing.Self needs Python 3.11
-
-__all__ = ["Window"]
+__all__ = ["Window", "key_of"]
 
 _LARGEST = (1920, 1080)
 _REMINDERS_S = (0.3, 1.0, 3.0)
 """So long after it was opened, the window is told once more that it is on the screen."""
+_CODES = {
+    code: name
+    for name, codes in {
+        "left": (0xFF51, 0x250000, 0xF702),  # X11, Windows, macOS
+        "up": (0xFF52, 0x260000, 0xF700),
+        "right": (0xFF53, 0x270000, 0xF703),
+        "down": (0xFF54, 0x280000, 0xF701),
+        "escape": (0x1B,),
+    }.items()
+    for code in codes
+}
 
 
-class Window:
-    """One window. Shows uint8 `(h, w, 3)` BGR pictures and says what its user wants."""
+class Window(Closing):
+    """One window. Shows uint8 `(h, w, 3)` BGR pictures and says what its user does."""
 
     def __init__(self, title: str, size: tuple[int, int]) -> None:
         """`size` is (width, height) to begin with. Raises OutputError where OpenCV was built without windows."""
@@ -56,23 +62,25 @@ class Window:
         self._size, self._width = (width, height), width
         cv2.imshow(self._title, picture)
 
-    def poll(self) -> Press | None:
-        """Let the window draw, for about a millisecond, and return the key that was pressed."""
+    def poll(self) -> list[Event]:
+        """Let the window draw, for about a millisecond, and return what was done to it since the last call."""
         if self._reminders_s and time.monotonic() - self._opened_s > self._reminders_s[0]:
             self._reminders_s.pop(0)
             repeat_map_notify(self._title)
         code = cv2.waitKeyEx(1)
+        key, events = key_of(code), list[Event]()
+        if self._dragged is not None:
+            events.append(Click(self._dragged))
+            self._dragged = None
         try:
-            if cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1:
-                return Action.QUIT  # closed by its own button
+            closed = cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1  # by its own button
         except cv2.error:
-            return Action.QUIT
-        return press_of(code)
-
-    def take_drag(self) -> float | None:
-        """Where the mouse was pulled to since the last call, 0 (left) to 1."""
-        dragged, self._dragged = self._dragged, None
-        return dragged
+            closed = True
+        if closed:
+            events.append(Message(Request.QUIT.value))
+        elif key is not None:
+            events.append(Key(key))
+        return events
 
     def toggle_full_screen(self) -> None:
         self._full = not self._full
@@ -89,14 +97,6 @@ class Window:
             return  # the user was faster
         cv2.waitKeyEx(1)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def _on_mouse(self, event: int, x: int, y: int, flags: int, data: object) -> None:  # noqa: ARG002 (OpenCV's)
         if flags & cv2.EVENT_FLAG_LBUTTON and self._width:
             self._dragged = min(1.0, max(0.0, x / self._width))
@@ -106,3 +106,16 @@ def _start_size(size: tuple[int, int]) -> tuple[int, int]:
     """(width, height) of the window for a picture; one that most screens cannot hold is shown smaller."""
     factor = min(1.0, _LARGEST[0] / size[0], _LARGEST[1] / size[1])
     return round(size[0] * factor), round(size[1] * factor)
+
+
+def key_of(code: int) -> str | None:
+    """The name (`realtime.live.controls.Key`) of a code of `cv2.waitKeyEx`, on every window system; None for no key."""
+    if code < 0:
+        return None
+    for known in (code, code & 0xFFFF):  # GTK puts shift and num lock above
+        if known in _CODES:
+            return _CODES[known]
+    code &= 0xFFFF
+    if 0xFFB0 <= code <= 0xFFB9:  # digits of the number pad on X11
+        return str(code - 0xFFB0)
+    return chr(code).lower() if code < 128 else None

@@ -82,6 +82,22 @@ class _Viewer:
         """Ask the window to go, as the X in its frame does."""
         _ask_to_close(self._environment["DISPLAY"], int(self.window))
 
+    def steady(self, gap_s: float = 0.6) -> np.ndarray:
+        """The middle of the picture, when looks that far apart are alike: no style fades, no frame is on its way."""
+        looks = [_middle(self.screen())]
+
+        def alike() -> bool:
+            time.sleep(gap_s)
+            looks.append(_middle(self.screen()))
+            return bool((looks[-1] == looks[-2]).all())
+
+        self.wait_until(alike)
+        return looks[-1]
+
+    def recording(self, folder: Path) -> bool:
+        """Whether pictures have come out of the encoder, which holds some back."""
+        return any(path.stat().st_size for path in folder.glob(".*part.mp4"))
+
     def ended(self) -> tuple[int, dict[str, object], str]:
         """Exit code, summary, stderr."""
         stdout, stderr = self._process.communicate(timeout=30)
@@ -192,10 +208,8 @@ def test_keys_change_the_picture_and_what_is_written_on_it(display: str, still: 
         began = _middle(viewer.screen())
         viewer.press("n")
         viewer.wait_until(lambda: _differ(_middle(viewer.screen()), began))
-        time.sleep(0.8)
-        styled = _middle(viewer.screen())
+        styled = viewer.steady()
         viewer.press("0")
-        time.sleep(0.8)
         viewer.wait_until(lambda: not _differ(_middle(viewer.screen()), began))
         viewer.press(*["minus"] * 9)  # strength 0: the frame as it came
         y, x = np.mgrid[100:260, 40:440]
@@ -217,9 +231,8 @@ def test_compare_puts_the_frame_beside_the_painted_picture(display: str, still: 
         alone = _middle(viewer.screen())
         viewer.press("c")
         viewer.wait_until(lambda: viewer.screen()[:, 500:900].max() > 100)
-        time.sleep(0.3)
+        viewer.wait_until(lambda: not _differ(_middle(viewer.screen(), left=480), alone))
         beside = viewer.screen()
-        assert not _differ(_middle(beside, left=480), alone)
         assert _differ(_middle(beside), alone)
         viewer.press("c")
         viewer.wait_until(lambda: viewer.screen()[100:260, 239:241].min() == 255)  # the line
@@ -237,8 +250,7 @@ def test_snapshots_and_recordings_are_made_by_key_and_hold_no_text(display: str,
     folder.mkdir()
     with _viewer(display, folder, "--source", still, "--loop") as viewer:
         viewer.press("r")
-        viewer.wait_until(lambda: list(folder.glob(".rtstyle-*.mp4")))
-        time.sleep(1.2)
+        viewer.wait_until(lambda: viewer.recording(folder))
         viewer.press("r")
         viewer.wait_until(lambda: len(list(folder.glob("rtstyle-*.mp4"))) == 1)
         viewer.press("space", "s")
@@ -265,9 +277,8 @@ def test_pause_holds_the_picture_and_the_file(display: str, tmp_path: Path) -> N
     clip = write_clip(tmp_path / "slow.mkv", list(range(0, 20000, 200)), size=(480, 360))
     with _viewer(display, tmp_path, "--source", str(clip), "--strength", "0.5") as viewer:
         viewer.press("space")
-        time.sleep(0.5)
-        held = _middle(viewer.screen())
-        time.sleep(1.2)
+        held = viewer.steady()
+        time.sleep(1.2)  # the time of six frames, in which nothing may change
         assert not np.abs(_middle(viewer.screen()) - held).max()
         viewer.press("space")
         viewer.wait_until(lambda: np.abs(_middle(viewer.screen()) - held).max() > 0)
@@ -277,7 +288,7 @@ def test_pause_holds_the_picture_and_the_file(display: str, tmp_path: Path) -> N
 
 def test_closing_the_window_ends_the_run(display: str, still: str, tmp_path: Path) -> None:
     with _viewer(display, tmp_path, "--source", still, "--loop", "--record", str(tmp_path / "out.mp4")) as viewer:
-        time.sleep(0.5)
+        viewer.wait_until(lambda: viewer.recording(tmp_path))
         viewer.close()
         code, summary, stderr = viewer.ended()
     assert (code, stderr) == (0, "")

@@ -8,21 +8,27 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engines.errors import SourceError
-from realtime.live.capture import Capture, same_pixels
-from realtime.live.media import MediaSource
-from realtime.live.source import Grab, LiveFrame, Source, Timing
+from realtime.live.capture import BackOff, Capture, Pacer, StallWatch
+from realtime.live.frame import LiveFrame, Source, Timing
+from realtime.live.sources import MediaSource
 from realtime.queues import Closed
 from realtime.stats import now_ns
 from tests.realtime.live.clips import write_clip
 from tests.realtime.live.mjpeg import MjpegCamera
+
+_MS = 1_000_000
+_TIMES = st.lists(st.floats(0.001, 4.0), min_size=1, max_size=60)
 
 
 class _Running:
     """A capture in its thread; everything it handed over, newest last."""
 
     def __init__(self, source: Source, reopen: Callable[[], Source], *, loop: bool, stall_s: float) -> None:
+        self.held, self.waits = False, 0
         self.stopping, self.notices, self.frames = threading.Event(), [], []  # type: ignore[var-annotated]
         first = source.read()
         self.capture = Capture(
@@ -31,10 +37,15 @@ class _Running:
             reopen=reopen,
             loop=loop,
             stall_s=stall_s,
+            held=self._is_held,
             stopping=self.stopping,
             notify=self.notices.append,
         )
         self.thread = threading.Thread(target=self.capture.work)
+
+    def _is_held(self) -> bool:
+        self.waits += self.held  # each time it waits for 20 ms
+        return self.held
 
     def get(self) -> LiveFrame:
         frame = self.capture.frames.get(10)
@@ -74,10 +85,10 @@ class _Scripted:
         self._script = itertools.chain(script, itertools.repeat(script[-1]))
         self.closed = 0
 
-    def read(self) -> Grab:
+    def read(self) -> LiveFrame:
         time.sleep(0.01)
         clock_s, grey = next(self._script)
-        return Grab(picture=np.full((48, 64, 3), grey, np.uint8), captured_ns=now_ns(), clock_s=clock_s)
+        return LiveFrame(picture=np.full((48, 64, 3), grey, np.uint8), captured_ns=now_ns(), clock_s=clock_s)
 
     def rewind(self) -> None:
         raise SourceError("a camera")
@@ -106,14 +117,17 @@ def test_a_new_frame_with_the_old_picture_keeps_the_pictures_id() -> None:
 
 
 def test_a_camera_that_comes_back_is_found_again_and_this_is_said_once() -> None:
-    with (
-        MjpegCamera() as camera,
-        _running(MediaSource(camera.url, stall_s=5), lambda: MediaSource(camera.url, stall_s=5)) as running,
-    ):
+    attempts: list[str] = []
+
+    def reopen() -> MediaSource:
+        attempts.append(camera.url)
+        return MediaSource(camera.url, stall_s=5)
+
+    with MjpegCamera() as camera, _running(MediaSource(camera.url, stall_s=5), reopen) as running:
         running.get()
         camera.go_away()
         running.get_until(lambda: "trying again" in (running.capture.trouble or ""))
-        time.sleep(1.2)  # some attempts fail
+        running.get_until(lambda: len(attempts) == 2 and "trying again" in (running.capture.trouble or ""))
         camera.come_back()
         running.get_until(lambda: running.capture.reconnects == 1)
         before = running.get().number
@@ -178,19 +192,83 @@ def test_a_held_file_waits_and_goes_on_where_it_was(tmp_path: Path) -> None:
     clip = str(write_clip(tmp_path / "clip.mkv", list(range(0, 600, 20))))
     with _running(MediaSource(clip, stall_s=5)) as running:
         running.get()
-        running.capture.hold(True)
-        time.sleep(0.1)
+        running.held = True
+        running.get_until(lambda: running.waits >= 2)
         held_at = running.capture.captured
-        time.sleep(0.5)
+        running.get_until(lambda: running.waits >= 27)  # the time of 25 frames, in which none may come
         assert running.capture.captured <= held_at + 1
-        running.capture.hold(False)
+        running.held = False
         running.get_until(lambda: running.capture.captured == 30)
 
 
-def test_same_pixels_sees_a_difference_of_one_in_one_pixel() -> None:
-    one = np.zeros((50, 70, 3), np.uint8)
-    other = one.copy()
-    assert same_pixels(one, other)
-    other[33, 7, 1] = 1
-    assert not same_pixels(one, other)
-    assert not same_pixels(one, one[:49])
+def test_waits_double_up_to_the_longest_and_begin_anew_after_success() -> None:
+    back_off = BackOff(0.5, 3.0)
+    assert [back_off.next_s() for _ in range(5)] == [0.5, 1.0, 2.0, 3.0, 3.0]
+    back_off.reset()
+    assert back_off.next_s() == 0.5
+
+
+@given(steps=_TIMES, has_clock=st.booleans())
+def test_a_camera_that_moves_is_never_reported(steps: list[float], has_clock: bool) -> None:
+    watch, at_s = StallWatch(1.0), 0.0
+    for step in steps:
+        at_s += step
+        assert watch.saw(at_s, clock_s=at_s if has_clock else None, same=False) is None
+
+
+@given(step=st.floats(0.01, 0.9))
+def test_one_picture_for_ever_is_reported_after_the_limit_and_then_ever_more_seldom(step: float) -> None:
+    watch = StallWatch(5.0)
+    watch.saw(0.0, clock_s=None, same=False)
+    alarms = [step * n for n in range(1, round(200 / step)) if watch.saw(step * n, clock_s=None, same=True)]
+    assert 5.0 <= alarms[0] + 1e-6 <= 5.0 + step + 1e-6
+    gaps = [later - earlier for earlier, later in itertools.pairwise(alarms)]
+    assert gaps[0] > 9.9
+    assert all(later > 1.8 * earlier for earlier, later in itertools.pairwise(gaps))
+
+
+def test_a_clock_that_stands_still_is_reported_though_the_picture_moves() -> None:
+    watch = StallWatch(2.0)
+    alarms = [watch.saw(n / 10, clock_s=7.0, same=False) for n in range(30)]
+    assert [text for text in alarms if text] == ["clock stands still for 2 s"]
+
+
+def test_a_source_without_a_clock_has_none_that_could_stand_still() -> None:
+    watch = StallWatch(2.0)
+    assert not any(watch.saw(n / 10, clock_s=None, same=False) for n in range(100))
+
+
+def test_movement_ends_the_alarm_and_restores_the_patience() -> None:
+    watch = StallWatch(1.0)
+    watch.saw(0.0, clock_s=None, same=False)
+    assert watch.saw(1.0, clock_s=None, same=True)
+    assert watch.alarmed
+    watch.saw(1.5, clock_s=None, same=False)
+    assert not watch.alarmed
+    assert watch.saw(2.5, clock_s=None, same=True) == "picture has not changed for 1 s"
+
+
+@given(gaps=st.lists(st.floats(0.001, 0.9), min_size=1, max_size=50), began_s=st.floats(-5, 5))
+def test_frames_are_due_as_far_apart_as_their_timestamps(gaps: list[float], began_s: float) -> None:
+    pacer, clock_s = Pacer(), began_s
+    first_ns = pacer.due_ns(clock_s, 1000)
+    assert first_ns == 1000
+    for gap in gaps:
+        clock_s += gap
+        due_ns = pacer.due_ns(clock_s, first_ns)
+        assert abs(due_ns - first_ns - (clock_s - began_s) * 1e9) < 10
+
+
+def test_a_source_that_is_a_little_late_catches_up_and_one_that_is_very_late_does_not() -> None:
+    pacer = Pacer()
+    pacer.due_ns(0.0, 0)
+    assert pacer.due_ns(0.1, 600 * _MS) == 100 * _MS
+    assert pacer.due_ns(0.2, 5000 * _MS) == 5000 * _MS
+    assert pacer.due_ns(0.3, 5000 * _MS) == 5100 * _MS
+
+
+def test_a_pause_moves_everything_that_comes_after_it() -> None:
+    pacer = Pacer()
+    pacer.due_ns(0.0, 0)
+    pacer.pause(700 * _MS)
+    assert pacer.due_ns(0.1, 800 * _MS) == 800 * _MS

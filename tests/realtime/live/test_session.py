@@ -9,16 +9,13 @@ import numpy as np
 import pytest
 
 from engines.errors import BadInputError, MissingPackageError, OutputError, SourceError
-from engines.library import Library, write_style
-from realtime.live.cameras import cameras
-from realtime.live.options import CamOptions
-from realtime.live.palettes import palette_for
-from realtime.live.session import run_camera
-from realtime.live.summary import CamSummary
-from realtime.pipeline import resolve
+from realtime.live.controls import Controls, Message
+from realtime.live.session import CamOptions, CamSummary, run_camera
+from realtime.stats import now_ns
 from realtime.user_options import StyleOptions
 from tests.realtime.live.clips import write_clip
 from tests.realtime.live.mjpeg import MjpegCamera
+from tests.realtime.live.waiting import wait_until
 
 _SIZE = (64, 48)
 
@@ -56,25 +53,76 @@ def test_a_file_ends_at_its_end_and_is_recorded_with_its_own_times(tmp_path: Pat
     np.testing.assert_allclose(stamps, times, atol=0.2)
 
 
-def test_stop_ends_a_run_that_has_no_end() -> None:
+def test_stop_ends_a_run_that_has_no_end(tmp_path: Path) -> None:
     stop = threading.Event()
-    timer = threading.Timer(0.5, stop.set)
-    timer.start()
-    options = CamOptions(source="test-pattern", size=_SIZE, headless=True)
-    assert run_camera(options, notify=lambda _: None, stop=stop).interrupted
-    timer.join()
+
+    def stop_it() -> None:
+        try:
+            wait_until(lambda: any(path.stat().st_size for path in tmp_path.glob(".*part.mp4")))
+        finally:
+            stop.set()
+
+    thread = threading.Thread(target=stop_it)
+    thread.start()
+    options = CamOptions(source="test-pattern", size=_SIZE, headless=True, record=tmp_path / "out.mp4")
+    summary = run_camera(options, notify=lambda _: None, stop=stop)
+    thread.join()
+    assert summary.interrupted
+    assert summary.shown > 0
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
 
 
 def test_a_camera_that_is_cut_off_and_comes_back_is_one_run_with_one_reconnect() -> None:
+    notices: list[str] = []
     with MjpegCamera(size=_SIZE) as camera:
-        timers = [threading.Timer(1.0, camera.go_away), threading.Timer(2.0, camera.come_back)]
-        for timer in timers:
-            timer.start()
-        summary = _run(source=camera.url, seconds=5)
-        for timer in timers:
-            timer.join()
+
+        def cut_off() -> None:
+            wait_until(lambda: camera.number >= 15)
+            camera.go_away()
+            try:
+                wait_until(lambda: any("reconnecting" in text for text in notices))
+            finally:
+                camera.come_back()
+
+        thread = threading.Thread(target=cut_off)
+        thread.start()
+        options = CamOptions(source=camera.url, headless=True, frames=80, seconds=120)
+        summary = run_camera(options, notify=notices.append)
+        thread.join()
     assert summary.reconnects == 1
-    assert summary.shown > 20
+    assert summary.shown == 80
+
+
+def test_a_program_can_do_all_that_keys_do_without_a_window(tmp_path: Path) -> None:
+    attached: list[Controls] = []
+
+    def program() -> None:
+        wait_until(lambda: attached)
+        (controls,) = attached
+
+        def tell(name: str, value: object = None) -> None:
+            controls.handle(Message(name, value), now_ns())
+
+        try:
+            tell("style", "wave")
+            tell("record")
+            wait_until(lambda: any(path.stat().st_size for path in tmp_path.glob(".*part.mp4")))
+            tell("record")
+            wait_until(lambda: list(tmp_path.glob("rtstyle-*.mp4")))
+            tell("snapshot")
+            wait_until(lambda: list(tmp_path.glob("rtstyle-*.png")))
+        finally:
+            tell("quit")
+
+    thread = threading.Thread(target=program)
+    thread.start()
+    options = CamOptions(
+        source="test-pattern", size=_SIZE, styling=StyleOptions(net="fast"), headless=True, folder=tmp_path
+    )
+    summary = run_camera(options, notify=lambda _: None, attach=attached.append)
+    thread.join()
+    assert (summary.style, summary.interrupted) == ("wave", False)
+    assert summary.recorded == [str(path) for path in tmp_path.glob("*.mp4")]
 
 
 def test_what_cannot_be_done_is_said_before_anything_is_opened(tmp_path: Path) -> None:
@@ -112,29 +160,3 @@ def test_a_virtual_camera_needs_its_package_or_a_device() -> None:
 def test_values_without_a_meaning_are_refused(told: dict[str, object]) -> None:
     with pytest.raises(BadInputError):
         CamOptions(**told)  # type: ignore[arg-type]
-
-
-def test_the_palette_holds_all_styles_the_blend_of_the_start_and_leaves_out_what_cannot_be_read(tmp_path: Path) -> None:
-    library, chosen = Library(), resolve(StyleOptions(style="udnie:0.5,wave:0.5"))
-    (tmp_path / "fast").mkdir()
-    (tmp_path / "fast" / "broken.safetensors").write_bytes(b"nonsense")
-    mine = library.style("udnie", chosen.net)
-    write_style(tmp_path / "fast" / "udnie.safetensors", mine)
-    notices: list[str] = []
-    palette = palette_for(chosen, Library(tmp_path), notices.append)
-    assert palette.names == (*library.styles("fast"), "udnie:0.5,wave:0.5")
-    assert palette.start == len(palette.names) - 1
-    assert len(notices) == 1
-    assert "broken" in notices[0]
-
-
-def test_cameras_are_listed_by_number_without_their_metadata_nodes(tmp_path: Path) -> None:
-    for name, label, index in [("video10", "HDMI", "0"), ("video2", "Web\n", "0"), ("video3", "Web", "1")]:
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "name").write_text(label)
-        (tmp_path / name / "index").write_text(index)
-    assert [(camera.source, camera.path, camera.name) for camera in cameras(tmp_path)] == [
-        ("2", "/dev/video2", "Web"),
-        ("10", "/dev/video10", "HDMI"),
-    ]
-    assert cameras(tmp_path / "none") == []

@@ -29,10 +29,11 @@ def _wait_for(window: subprocess.Popen[str], words: str) -> None:
 
 @_needs_x
 def test_a_window_of_that_title_is_told_once_more_that_it_is_on_the_screen(display: None) -> None:  # noqa: ARG001
-    windows = [subprocess.Popen(["xev", "-name", name], stdout=subprocess.PIPE, text=True) for name in ("one", "other")]
+    windows = []
     try:
-        for window in windows:
-            _wait_for(window, "Expose event")
+        for name in ("one", "other"):  # in turn: one that lies below another from the start is never exposed
+            windows.append(subprocess.Popen(["xev", "-name", name], stdout=subprocess.PIPE, text=True))
+            _wait_for(windows[-1], "Expose event")
         repeat_map_notify("other")
         _wait_for(windows[1], "synthetic YES")
     finally:

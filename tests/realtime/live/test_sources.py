@@ -1,15 +1,21 @@
 from __future__ import annotations
 
+import functools
+import http.server
+import itertools
+import threading
 import time
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from engines.errors import SourceError
-from realtime.live.media import MediaSource
-from realtime.live.source import EndOfSource, Grab, plausible_rate
+from realtime.live.frame import EndOfSource, LiveFrame, plausible_rate
+from realtime.live.sources import MediaSource, PatternSource, public_name, source_kind
 from tests.conftest import shared
 from tests.realtime.live.clips import write_clip
 from tests.realtime.live.mjpeg import MjpegCamera
@@ -17,7 +23,7 @@ from tests.realtime.live.mjpeg import MjpegCamera
 _TIMES = [0, 40, 45, 200, 233, 500]
 
 
-def _all(source: MediaSource) -> list[Grab]:
+def _all(source: MediaSource) -> list[LiveFrame]:
     grabs = []
     try:
         while True:
@@ -112,10 +118,6 @@ def test_a_stream_that_is_cut_off_raises() -> None:
 
 
 def test_a_recording_behind_an_address_is_played_at_its_own_rate(tmp_path: Path) -> None:
-    import functools
-    import http.server
-    import threading
-
     write_clip(tmp_path / "clip.mp4", _TIMES)
     handler = functools.partial(_Quiet, directory=str(tmp_path))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -170,6 +172,69 @@ def test_real_clips_have_the_colors_that_opencv_reads(name: str) -> None:
     assert np.abs(ours - theirs).mean() < 6
 
 
-class _Quiet(__import__("http.server").server.SimpleHTTPRequestHandler):  # type: ignore[name-defined,misc]
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ("0", "device"),
+        ("12", "device"),
+        ("/dev/video0", "device"),
+        ("/dev/v4l/by-id/usb-cam", "device"),
+        ("http://cam/x.mjpg", "stream"),
+        ("rtsp://user:pw@cam:554/h264", "stream"),
+        ("test-pattern", "pattern"),
+        ("clip.mp4", "file"),
+        ("C:\\clips\\a.mp4", "file"),
+        ("²", "file"),
+    ],
+)
+def test_a_text_means_a_device_a_stream_a_pattern_or_a_file(source: str, kind: str) -> None:
+    assert source_kind(source) == kind
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("rtsp://user:pw@cam:554/h264", "rtsp://cam:554/h264"),
+        ("http://cam/video?user=admin&pwd=geheim", "http://cam/video"),
+        ("http://cam/video#geheim", "http://cam/video"),
+        ("http://cam/x?mail=a@b&pw=geheim", "http://..."),
+        ("clip.mp4", "clip.mp4"),
+        ("/dev/video0", "/dev/video0"),
+    ],
+)
+def test_a_name_leaves_out_what_could_be_secret(source: str, shown: str) -> None:
+    assert public_name(source) == shown
+
+
+_ANY = st.text(min_size=1, max_size=12)
+
+
+@given(user=_ANY, phrase=_ANY, query=_ANY)
+@example(user="me", phrase="p@/?#ss", query="k=@")
+@example(user="me", phrase="/", query="@/")
+def test_no_password_is_ever_shown_whatever_its_characters(user: str, phrase: str, query: str) -> None:
+    """The secrets are marked with a letter that stands nowhere else, and looked for by it."""
+    source = f"rtsp://{user}:\u2020{phrase}\u2020@cam/h264?key=\u2021{query}\u2021"
+    if "\u2020" in user + phrase + query or "\u2021" in user + phrase + query:
+        return
+    assert not {"\u2020", "\u2021"} & set(public_name(source))
+
+
+def test_no_two_neighbours_of_the_pattern_are_alike_and_it_can_start_again() -> None:
+    source = PatternSource((64, 48))
+    frames = [source.read().picture for _ in range(300)]
+    assert all(frame.shape == (48, 64, 3) for frame in frames)
+    assert all((one != other).any() for one, other in itertools.pairwise(frames))
+    source.rewind()
+    np.testing.assert_array_equal(source.read().picture, frames[0])
+
+
+def test_a_pattern_with_a_rate_has_a_clock() -> None:
+    source = PatternSource((64, 48), fps=20)
+    assert source.timing == "paced"
+    assert [source.read().clock_s for _ in range(3)] == [0, 0.05, 0.1]
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (http.server's)
         """Quiet."""

@@ -2,22 +2,29 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engines.errors import OutputError
-from realtime.live.h264 import LiveWriter, check_target
+from realtime.live.frame import LiveFrame
+from realtime.live.record import LiveWriter, Recorder, check_target, free_path, save_snapshot
+from realtime.tasks import TaskGroup
 
 _MS = 1_000_000
+_SIZE = (64, 48)
 
 
 def _picture(value: int, size: tuple[int, int] = (64, 48)) -> np.ndarray:
@@ -106,13 +113,14 @@ def test_targets_that_cannot_be_written_are_refused_with_what_to_do(tmp_path: Pa
     (tmp_path / "there.mp4").touch()
     (tmp_path / "folder.mp4").mkdir()
     for name, why in [
-        ("there.mp4", "exists already.*--force"),
+        ("there.mp4", "exists already.*`overwrite`"),
         ("out.avi", r"an \.mp4 file"),
         ("none/out.mp4", "no such folder"),
         ("folder.mp4", "is a folder"),
     ]:
-        with pytest.raises(OutputError, match=why):
+        with pytest.raises(OutputError) as caught:
             check_target(tmp_path / name, replace=False)
+        assert re.search(why, f"{caught.value}: {caught.value.hint}")
     check_target(tmp_path / "there.mp4", replace=True)
 
 
@@ -123,7 +131,7 @@ import resource, signal
 import numpy as np
 from pathlib import Path
 from engines.errors import OutputError
-from realtime.live.h264 import LiveWriter
+from realtime.live.record import LiveWriter
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 writer = LiveWriter(Path({str(tmp_path / "out.mp4")!r}), (320, 240), replace=False)
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
@@ -149,7 +157,7 @@ def test_what_was_recorded_before_a_kill_can_be_played(tmp_path: Path) -> None:
 import sys, time
 import numpy as np
 from pathlib import Path
-from realtime.live.h264 import LiveWriter
+from realtime.live.record import LiveWriter
 writer = LiveWriter(Path({str(tmp_path / "out.mp4")!r}), (64, 48), replace=False)
 noise = np.random.default_rng(0)
 for number in range(200):
@@ -166,3 +174,105 @@ time.sleep(60)
     (left,) = tmp_path.iterdir()
     assert left.name.startswith(".out.")
     assert len(_times(left)) >= 60
+
+
+def _painted(stamp_ms: int, *, again: bool = False) -> LiveFrame:
+    picture = np.full((_SIZE[1], _SIZE[0], 3), 100, np.uint8)
+    stamp = stamp_ms * 1_000_000
+    frame = LiveFrame(picture=picture, captured_ns=stamp, again=again)
+    frame.result = picture
+    return frame
+
+
+@contextmanager
+def _working(folder: Path, told: list[OutputError] | None = None) -> Iterator[Recorder]:
+    """At the end everything that was offered is written; raises what `work` raises."""
+    recorder = Recorder(_SIZE, folder=folder, tell=(told if told is not None else []).append)
+    with TaskGroup() as tasks:
+        tasks.start("record", recorder.work)
+        try:
+            yield recorder
+        finally:
+            recorder.close()
+            tasks.wait()
+
+
+def test_recordings_can_be_switched_on_and_off_and_each_begins_at_zero(tmp_path: Path) -> None:
+    told: list[OutputError] = []
+    with _working(tmp_path, told) as recorder:
+        recorder.offer(_painted(0))
+        recorder.start(tmp_path / "a.mp4")
+        for stamp in (100, 140, 190):
+            recorder.offer(_painted(stamp))
+        recorder.stop()
+        recorder.offer(_painted(300))
+        recorder.start(tmp_path / "b.mp4")
+        recorder.offer(_painted(900))
+        recorder.offer(_painted(950, again=True))
+        recorder.offer(_painted(1000))
+    assert _times(tmp_path / "a.mp4") == [0, Fraction(40, 1000), Fraction(90, 1000)]
+    assert _times(tmp_path / "b.mp4") == [0, Fraction(100, 1000)]
+    assert list(recorder.paths) == [tmp_path / "a.mp4", tmp_path / "b.mp4"]
+    assert (recorder.frames, recorder.dropped, told) == (5, 0, [])
+
+
+def test_an_encoder_that_falls_behind_drops_and_counts_and_never_blocks(tmp_path: Path) -> None:
+    recorder = Recorder(_SIZE, folder=tmp_path, tell=print)
+    recorder.start(tmp_path / "a.mp4")
+    for number in range(50):
+        recorder.offer(_painted(number * 20))  # nobody works yet
+    recorder.close()
+    recorder.work()
+    assert recorder.frames == 16
+    assert recorder.dropped == 34
+    assert len(_times(tmp_path / "a.mp4")) == 16
+
+
+def test_a_file_that_exists_is_not_recorded_over(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"mine")
+    with _working(tmp_path) as recorder, pytest.raises(OutputError, match="exists already"):
+        recorder.start(tmp_path / "a.mp4")
+    assert (tmp_path / "a.mp4").read_bytes() == b"mine"
+
+
+def test_an_error_ends_the_recording_and_is_told(tmp_path: Path) -> None:
+    told: list[OutputError] = []
+    with _working(tmp_path, told) as recorder:
+        recorder.start(tmp_path / "a.mp4")
+        recorder.offer(_painted(0))
+        (tmp_path / "a.mp4").write_bytes(b"mine")
+    (error,) = told
+    assert "came into being" in str(error)
+    assert not recorder.paths
+
+
+def test_an_error_of_a_recording_that_is_required_ends_the_work_and_one_after_it_does_not(tmp_path: Path) -> None:
+    told: list[OutputError] = []
+    with pytest.raises(OutputError, match="came into being"), _working(tmp_path, told) as recorder:
+        recorder.start(tmp_path / "a.mp4", required=True)
+        recorder.offer(_painted(0))
+        (tmp_path / "a.mp4").write_bytes(b"mine")
+    assert not recorder.paths
+    with _working(tmp_path, told) as recorder:
+        recorder.start(tmp_path / "b.mp4", required=True)
+        recorder.offer(_painted(0))
+        recorder.stop()
+        recorder.start(tmp_path / "c.mp4")
+        recorder.offer(_painted(0))
+        (tmp_path / "c.mp4").write_bytes(b"mine")
+    assert list(recorder.paths) == [tmp_path / "b.mp4"]
+    assert len(told) == 1
+
+
+def test_snapshots_hold_the_picture_bit_for_bit_and_never_replace_one_another(tmp_path: Path) -> None:
+    pictures = [np.random.default_rng(n).integers(0, 255, (48, 64, 3), dtype=np.uint8) for n in range(4)]
+    paths = [save_snapshot(picture, tmp_path) for picture in pictures]
+    assert len(set(paths)) == 4
+    for path, picture in zip(paths, pictures, strict=True):
+        np.testing.assert_array_equal(cv2.imread(str(path))[..., ::-1], picture)
+
+
+def test_a_snapshot_into_a_folder_that_is_gone_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot be written"):
+        save_snapshot(np.zeros((48, 64, 3), np.uint8), tmp_path / "gone")
+    assert free_path(tmp_path, ".mp4").parent == tmp_path
