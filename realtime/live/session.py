@@ -24,7 +24,7 @@ from realtime.live.controls import Controls, Request, State, StyleList, style_li
 from realtime.live.frame import EndOfSource, LiveFrame, Sink, Source
 from realtime.live.outputs import Display, VirtualCamera
 from realtime.live.process import FrameProcessor
-from realtime.live.record import Recorder, check_target
+from realtime.live.record import Recorder
 from realtime.live.sources import PATTERN, open_source
 from realtime.live.viewer import Status, Viewer
 from realtime.live.window import Window
@@ -35,6 +35,7 @@ from realtime.stats import now_ns
 from realtime.tasks import TaskGroup
 from realtime.user_options import StyleOptions, check_frame_size
 from realtime.video.encoders import CODECS, check_size
+from realtime.video.writer import check_recording
 
 __all__ = ["CamOptions", "CamSummary", "Percentiles", "run_camera"]
 
@@ -170,7 +171,7 @@ def run_camera(
     """
     found = list(resolve_all(options.styling, notice=notify))
     if options.record is not None:
-        check_target(options.record, replace=options.force)
+        check_recording(options.record, replace=options.force)
     if not options.folder.is_dir():
         raise BadInputError(f"{options.folder}: no such folder: make it first")
     with ExitStack() as stack:

@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 
 from engines.errors import OutputError
 from realtime.live.frame import LiveFrame
-from realtime.live.record import LiveWriter, Recorder, check_target, free_path, save_snapshot
+from realtime.live.record import Recorder, free_path, save_snapshot
 from realtime.tasks import TaskGroup
+from realtime.video.writer import RecordingWriter, check_recording
 
 _MS = 1_000_000
 _SIZE = (64, 48)
@@ -43,7 +44,7 @@ def _times(path: Path) -> list[Fraction]:
 def test_every_picture_has_the_time_at_which_it_was_taken(tmp_path: Path, gaps: list[int], began_ns: int) -> None:
     stamps = list(itertools.accumulate(gaps, initial=0))
     path = tmp_path / "out.mp4"
-    writer = LiveWriter(path, (64, 48), replace=True)
+    writer = RecordingWriter(path, (64, 48), replace=True)
     for stamp in stamps:
         writer.write(_picture(100), began_ns + stamp * _MS)
     writer.close()
@@ -51,7 +52,7 @@ def test_every_picture_has_the_time_at_which_it_was_taken(tmp_path: Path, gaps: 
 
 
 def test_pictures_with_one_time_stay_in_order(tmp_path: Path) -> None:
-    writer = LiveWriter(tmp_path / "out.mp4", (64, 48), replace=False)
+    writer = RecordingWriter(tmp_path / "out.mp4", (64, 48), replace=False)
     for stamp in (0, 0, -5 * _MS, 40 * _MS):
         writer.write(_picture(100), stamp)
     writer.close()
@@ -63,7 +64,7 @@ def test_pictures_with_one_time_stay_in_order(tmp_path: Path) -> None:
 def test_colors_come_back_and_the_file_says_how_they_are_coded(tmp_path: Path) -> None:
     picture = _picture(0)
     picture[:] = (200, 60, 30)
-    writer = LiveWriter(tmp_path / "out.mp4", (64, 48), replace=False)
+    writer = RecordingWriter(tmp_path / "out.mp4", (64, 48), replace=False)
     for number in range(3):
         writer.write(picture, number * 40 * _MS)
     writer.close()
@@ -74,10 +75,9 @@ def test_colors_come_back_and_the_file_says_how_they_are_coded(tmp_path: Path) -
     assert np.abs(back - (200, 60, 30)).max() <= 4
 
 
-def test_odd_sizes_get_one_more_line_and_other_sizes_are_fitted(tmp_path: Path) -> None:
-    writer = LiveWriter(tmp_path / "out.mp4", (63, 47), replace=False)
+def test_odd_sizes_get_one_more_line(tmp_path: Path) -> None:
+    writer = RecordingWriter(tmp_path / "out.mp4", (63, 47), replace=False)
     writer.write(_picture(90, (63, 47)), 0)
-    writer.write(_picture(90, (200, 100)), 40 * _MS)
     writer.close()
     with av.open(str(tmp_path / "out.mp4")) as container:
         assert {(frame.width, frame.height) for frame in container.decode(video=0)} == {(64, 48)}
@@ -85,7 +85,7 @@ def test_odd_sizes_get_one_more_line_and_other_sizes_are_fitted(tmp_path: Path) 
 
 def test_the_name_appears_only_when_the_file_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "out.mp4"
-    writer = LiveWriter(path, (64, 48), replace=False)
+    writer = RecordingWriter(path, (64, 48), replace=False)
     writer.write(_picture(90), 0)
     assert not path.exists()
     writer.close()
@@ -94,13 +94,13 @@ def test_the_name_appears_only_when_the_file_is_complete(tmp_path: Path) -> None
 
 
 def test_without_a_picture_there_is_no_file(tmp_path: Path) -> None:
-    LiveWriter(tmp_path / "out.mp4", (64, 48), replace=False).close()
+    RecordingWriter(tmp_path / "out.mp4", (64, 48), replace=False).close()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_came_meanwhile_is_left_alone_and_the_recording_kept(tmp_path: Path) -> None:
     path = tmp_path / "out.mp4"
-    writer = LiveWriter(path, (64, 48), replace=False)
+    writer = RecordingWriter(path, (64, 48), replace=False)
     writer.write(_picture(90), 0)
     path.write_bytes(b"mine")
     with pytest.raises(OutputError, match="came into being"):
@@ -119,9 +119,9 @@ def test_targets_that_cannot_be_written_are_refused_with_what_to_do(tmp_path: Pa
         ("folder.mp4", "is a folder"),
     ]:
         with pytest.raises(OutputError) as caught:
-            check_target(tmp_path / name, replace=False)
+            check_recording(tmp_path / name, replace=False)
         assert re.search(why, f"{caught.value}: {caught.value.hint}")
-    check_target(tmp_path / "there.mp4", replace=True)
+    check_recording(tmp_path / "there.mp4", replace=True)
 
 
 def test_a_full_disk_gives_one_line_and_keeps_what_can_be_played(tmp_path: Path) -> None:
@@ -131,9 +131,9 @@ import resource, signal
 import numpy as np
 from pathlib import Path
 from engines.errors import OutputError
-from realtime.live.record import LiveWriter
+from realtime.video.writer import RecordingWriter
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-writer = LiveWriter(Path({str(tmp_path / "out.mp4")!r}), (320, 240), replace=False)
+writer = RecordingWriter(Path({str(tmp_path / "out.mp4")!r}), (320, 240), replace=False)
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 noise = np.random.default_rng(0)
 try:
@@ -157,8 +157,8 @@ def test_what_was_recorded_before_a_kill_can_be_played(tmp_path: Path) -> None:
 import sys, time
 import numpy as np
 from pathlib import Path
-from realtime.live.record import LiveWriter
-writer = LiveWriter(Path({str(tmp_path / "out.mp4")!r}), (64, 48), replace=False)
+from realtime.video.writer import RecordingWriter
+writer = RecordingWriter(Path({str(tmp_path / "out.mp4")!r}), (64, 48), replace=False)
 noise = np.random.default_rng(0)
 for number in range(200):
     writer.write(noise.integers(0, 255, (48, 64, 3), dtype=np.uint8), number * 40_000_000)
@@ -214,6 +214,17 @@ def test_recordings_can_be_switched_on_and_off_and_each_begins_at_zero(tmp_path:
     assert _times(tmp_path / "b.mp4") == [0, Fraction(100, 1000)]
     assert list(recorder.paths) == [tmp_path / "a.mp4", tmp_path / "b.mp4"]
     assert (recorder.frames, recorder.dropped, told) == (5, 0, [])
+
+
+def test_results_of_another_size_are_fitted(tmp_path: Path) -> None:
+    with _working(tmp_path) as recorder:
+        recorder.start(tmp_path / "a.mp4")
+        recorder.offer(_painted(0))
+        large = _painted(40)
+        large.result = _picture(90, (200, 100))
+        recorder.offer(large)
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        assert [(frame.width, frame.height) for frame in container.decode(video=0)] == [_SIZE, _SIZE]
 
 
 def test_an_encoder_that_falls_behind_drops_and_counts_and_never_blocks(tmp_path: Path) -> None:
