@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from engines.backends import open_engine
 from engines.contract import Engine, EngineOptions
-from engines.errors import BadInputError
+from engines.errors import BadInputError, nearest
 from engines.library import Library, Style
-from engines.names import nearest
 from engines.net_file import NetFile
 
 __all__ = ["StyledNet", "styled_nets"]

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from engines.contract import Engine, EngineOptions
-from engines.errors import BackendError, BadInputError, MissingPackageError
-from engines.names import nearest
+from engines.errors import BackendError, BadInputError, MissingPackageError, nearest
 from engines.net_file import NetFile
 
 __all__ = [
@@ -139,4 +138,4 @@ def _report(name: str) -> BackendReport:
     try:
         return BackendReport(name=name, usable=True, text=_load(name).describe())
     except (BackendError, MissingPackageError) as error:
-        return BackendReport(name=name, usable=False, text=str(error))
+        return BackendReport(name=name, usable=False, text=error.full_text)

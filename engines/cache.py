@@ -111,7 +111,7 @@ class NetTimes:
         try:
             write_whole(self._path, text.encode())
         except OutputError as error:
-            self._notice(f"the nets' times are not kept, the next start measures again: {error}")
+            self._notice(f"the nets' times are not kept, the next start measures again: {error.full_text}")
         self._new.clear()
 
     def _read(self, *, say: bool) -> dict[str, dict[str, Any]]:
@@ -121,7 +121,7 @@ class NetTimes:
             return _checked(json.loads(read_whole(self._path, largest=_LARGEST_TIMES)))
         except (BadInputError, ValueError, RecursionError) as error:
             if say:
-                what = str(error) if isinstance(error, BadInputError) else f"{self._path}: damaged"
+                what = error.full_text if isinstance(error, BadInputError) else f"{self._path}: damaged"
                 self._notice(f"the nets' times are not used and are measured anew: {what}")
             return {}
 

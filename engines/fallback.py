@@ -185,7 +185,7 @@ class FallbackEngine(Closing):
         try:
             better = self._make(self._cancelled)
         except RtStyleError as error:
-            self._fail(str(error))
+            self._fail(error.full_text)
         except Exception as error:  # a vendor's own: no reason to stop a picture that runs
             self._fail(" ".join(f"{type(error).__name__}: {error}".split()))
         else:

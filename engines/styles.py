@@ -68,7 +68,7 @@ def resolve_styles(
             found = _resolved(library.net(name), parts, label, library)
         except BadInputError as error:
             if notice is not None:
-                notice(f"net {name} is left out: {error}")
+                notice(f"net {name} is left out: {error.full_text}")
             continue
         yield found
 

@@ -23,7 +23,6 @@ from engines.errors import BackendError
 from engines.processors import processor
 from realtime.pipeline import ResolvedPipeline, StyleParams, open_pipeline
 from realtime.stats import now_ns
-from realtime.user_options import full_text
 
 __all__ = ["DEFAULT_RATE", "NetChoice", "SHARE", "at_hand", "best_first", "choose", "eligible", "pick", "predict"]
 
@@ -171,7 +170,7 @@ def _times_until_too_slow(
     if not times_ms:
         raise next(iter(failures.values()))
     for net, failure in failures.items():
-        notice(f"net {net} is left out: {full_text(failure)}")
+        notice(f"net {net} is left out: {failure.full_text}")
     return times_ms
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from engines.errors import BadInputError, RtStyleError
+from engines.errors import BadInputError
 
-__all__ = ["LARGEST_SIDE", "StyleOptions", "check_frame_size", "full_text", "parse_size", "style_options"]
+__all__ = ["LARGEST_SIDE", "StyleOptions", "check_frame_size", "parse_size", "style_options"]
 
 LARGEST_SIDE = 16384
 """Pixels of the longer side of a frame; the shorter one has engines.contract.SMALLEST_SIDE at least."""
@@ -85,8 +85,3 @@ def check_frame_size(size: tuple[int, int]) -> None:
             f"a size is {SMALLEST_SIDE}x{SMALLEST_SIDE} to {LARGEST_SIDE}x{LARGEST_SIDE} pixels, "
             f"got {size[0]}x{size[1]}"
         )
-
-
-def full_text(error: RtStyleError) -> str:
-    """The message of an error and its hint, for a notice about it; options stand between backticks as in the error."""
-    return f"{error}: {error.hint}" if error.hint else str(error)

@@ -13,18 +13,7 @@ import typer
 
 from engines.errors import RtStyleError
 from rtstyle import __version__
-from rtstyle.commands import (
-    bench,
-    bench_peers,
-    bench_speed,
-    cam,
-    doctor,
-    engines,
-    image,
-    styles,
-    train,
-    video,
-)
+from rtstyle.commands import bench, bench_peers, bench_speed, cam, doctor, engines, image, styles, train, video
 from rtstyle.commands.options import PanelCommand, error_text
 
 __all__ = ["app", "main"]

@@ -15,7 +15,7 @@ from engines.contract import EngineOptions
 from engines.errors import RtStyleError
 from realtime.net_choice import SHARE, NetChoice, at_hand, eligible, predict
 from realtime.pipeline import resolve_all
-from realtime.user_options import StyleOptions, full_text
+from realtime.user_options import StyleOptions
 
 __all__ = [
     "CameraReport",
@@ -195,5 +195,5 @@ def forecast(size: tuple[int, int], *, measure: bool, notice: Callable[[str], No
         else:
             reason = "its engine is built for the GPU at the first use, and can be timed then"
     except RtStyleError as error:
-        reason = full_text(error)
+        reason = error.full_text
     return Forecast(size=size, choice=choice, reason="" if choice is not None else reason)

@@ -89,7 +89,7 @@ class _Row:
                 python = environment.python
             self._process = stack.enter_context(PeerProcess(python, self._job(), here=self.peer.here))
         except RtStyleError as error:
-            self.reason = str(error)
+            self.reason = error.full_text
 
     def opened(self) -> str:
         """One line on whether it runs."""
@@ -107,7 +107,7 @@ class _Row:
                 self.rates.setdefault(way, []).append(done["fps"])
                 self._frames = min(self._frames, int(done["frames"]))
         except RtStyleError as error:
-            self.reason = str(error)
+            self.reason = error.full_text
 
     def progress(self) -> str:
         """One line on the newest round."""

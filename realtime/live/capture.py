@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from engines.errors import SourceError
 from realtime.live.frame import EndOfSource, LiveFrame, Source
-from realtime.queues import Closed, Mailbox
 from realtime.stats import Timings, now_ns
+from realtime.tasks import Closed, Mailbox
 
 __all__ = ["BackOff", "Capture", "Pacer", "StallWatch"]
 
@@ -95,7 +95,7 @@ class Capture:
         except SourceError as error:
             if not self.live:
                 raise
-            self._reconnect("the source has gone", str(error))
+            self._reconnect("the source has gone", error.full_text)
 
     def _take(self, frame: LiveFrame) -> None:
         """Number a frame and hand it over, or count it as a duplicate."""

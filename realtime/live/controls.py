@@ -19,9 +19,8 @@ from enum import Enum
 from typing import TypeGuard
 
 from engines.contract import StyleVector
-from engines.errors import BadInputError
+from engines.errors import BadInputError, nearest
 from engines.library import Library
-from engines.names import nearest
 from realtime.pipeline import ResolvedPipeline, StyleParams
 
 __all__ = [
@@ -191,7 +190,7 @@ def style_list(pipeline: ResolvedPipeline, library: Library, notify: Callable[[s
             vectors.append(library.style(name, chosen.net).vector)
             names.append(name)
         except BadInputError as error:
-            notify(f"left out: {error}")
+            notify(f"left out: {error.full_text}")
     if chosen.label not in names:
         names.append(chosen.label)
         vectors.append(chosen.vector)

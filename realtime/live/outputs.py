@@ -14,8 +14,8 @@ from engines.errors import MissingPackageError, OutputError
 from realtime.live.controls import Request
 from realtime.live.frame import LiveFrame
 from realtime.live.record import save_snapshot
-from realtime.queues import Closed, Mailbox
 from realtime.stats import Rate, Timings, now_ns
+from realtime.tasks import Closed, Mailbox
 
 __all__ = ["Display", "VirtualCamera"]
 

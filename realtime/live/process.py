@@ -15,8 +15,8 @@ from realtime.live.capture import Capture
 from realtime.live.controls import Controls
 from realtime.live.frame import LiveFrame, fit
 from realtime.pipeline import Pipeline
-from realtime.queues import Closed
 from realtime.stats import Timings, now_ns
+from realtime.tasks import Closed
 
 __all__ = ["Forecast", "FrameProcessor"]
 

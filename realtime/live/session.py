@@ -324,7 +324,7 @@ class _Session:
 
     def _tell(self, error: OutputError) -> None:
         """On the screen and in the terminal; the run goes on."""
-        text = f"{error}: {error.hint}" if error.hint else str(error)
+        text = error.full_text
         self.controls.say(text, now_ns())
         self._notify(text)
 

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from engines.errors import BadInputError, OutputError
-from engines.names import nearest
+from engines.errors import BadInputError, OutputError, nearest
 from realtime.pictures.read import Photo
 
 __all__ = [

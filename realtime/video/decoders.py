@@ -22,8 +22,7 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from engines.errors import BackendError, BadInputError, SourceError
-from engines.names import nearest
+from engines.errors import BackendError, BadInputError, SourceError, nearest
 from engines.nvidia.driver import WAY_ON, find_gpu
 
 __all__ = [
@@ -179,7 +178,7 @@ def choose_decoder(path: Path, wanted: str, notice: Notice) -> str:
     except BackendError as error:
         if wanted == CUDA:
             raise
-        notice(f"the CPU decodes: {error}")
+        notice(f"the CPU decodes: {error.full_text}")
         return CPU
     if wanted == CUDA:
         return CUDA

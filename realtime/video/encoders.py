@@ -11,8 +11,7 @@ from fractions import Fraction
 
 import av
 
-from engines.errors import BackendError, BadInputError, OutputError
-from engines.names import nearest
+from engines.errors import BackendError, BadInputError, OutputError, nearest
 from engines.nvidia.driver import find_gpu
 from realtime.user_options import LARGEST_SIDE
 from realtime.video.decoders import Notice, error_reason

@@ -18,19 +18,11 @@ from engines.backends import AUTO
 from engines.contract import EngineOptions
 from engines.errors import BadInputError
 from realtime.pipeline import Pipeline, ResolvedPipeline, joined, open_pipeline
-from realtime.queues import BoundedQueue, Closed
 from realtime.stats import Rate, now_ns
-from realtime.tasks import TaskGroup
+from realtime.tasks import BoundedQueue, Closed, TaskGroup
 from realtime.user_options import check_frame_size
 from realtime.video.decoders import Notice, check_decoder, choose_decoder, open_decoder, open_source
-from realtime.video.encoders import (
-    AUTO_CODEC,
-    Encoder,
-    check_size,
-    choose_encoder,
-    faster_encoder,
-    pixel_format_for,
-)
+from realtime.video.encoders import AUTO_CODEC, Encoder, check_size, choose_encoder, faster_encoder, pixel_format_for
 from realtime.video.reader import TimedPicture, VideoReader
 from realtime.video.stream_copy import Passthrough, TimeRange
 from realtime.video.streams import add_streams

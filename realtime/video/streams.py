@@ -14,14 +14,7 @@ from av.stream import AttachmentStream, Stream
 from av.subtitles.stream import SubtitleStream
 
 from realtime.video.decoders import ATTACHED_PICTURE, Notice, exact
-from realtime.video.stream_copy import (
-    Passthrough,
-    StreamCopy,
-    StreamTransfer,
-    SubtitleConverter,
-    TimeRange,
-    Transcoder,
-)
+from realtime.video.stream_copy import Passthrough, StreamCopy, StreamTransfer, SubtitleConverter, TimeRange, Transcoder
 
 __all__ = ["add_streams"]
 

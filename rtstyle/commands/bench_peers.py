@@ -65,8 +65,7 @@ def peers(
     from benchmarks.peers.rounds import Plan
     from benchmarks.tables import peers_tables
     from engines.backends import AUTO, BACKENDS
-    from engines.errors import BadInputError
-    from engines.names import nearest
+    from engines.errors import BadInputError, nearest
     from realtime.live.session import CamOptions
     from realtime.user_options import parse_size
 

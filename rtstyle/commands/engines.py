@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from realtime.user_options import full_text
 from rtstyle.commands.options import JsonOption, notify
 
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ def _gpu_at_hand() -> Gpu:
         return find_gpu()
     except BackendError as error:
         raise BackendError(
-            f"{full_text(error)}; to build for a GPU that is not here, name it", hint="`target` rtx-4090"
+            f"{error.full_text}; to build for a GPU that is not here, name it", hint="`target` rtx-4090"
         ) from error
 
 
@@ -155,7 +154,7 @@ def _build_one(
         try:
             there.read()
         except BackendError as error:
-            notify(f"{full_text(error)}: it is built anew")
+            notify(f"{error.full_text}: it is built anew")
         else:
             if not quiet:
                 typer.echo(f"{what}: there already, {there.key.digest[:8]}", err=True)

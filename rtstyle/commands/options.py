@@ -18,7 +18,7 @@ import typer
 from typer.core import TyperCommand
 
 from engines.errors import RtStyleError
-from realtime.user_options import StyleOptions, full_text
+from realtime.user_options import StyleOptions
 
 # ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
 
@@ -153,7 +153,7 @@ def as_flags(text: str) -> str:
 
 def error_text(error: RtStyleError) -> str:
     """The message and the hint of an error in one line, the options in them as flags. All errors are shown by this."""
-    return as_flags(full_text(error))
+    return as_flags(error.full_text)
 
 
 def notify(text: str) -> None:

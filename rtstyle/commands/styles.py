@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from realtime.user_options import full_text
 from rtstyle.commands.options import BackendOption, JsonOption, NetOption, error_text, notify
 
 if TYPE_CHECKING:
@@ -190,9 +189,8 @@ def _merged(rows: list[dict[str, str]]) -> list[dict[str, str]]:
 
 def _facts_of(name: str, net: str | None) -> dict[str, Any]:
     """All facts of a style or, where no style is called so, of a net. Raises BadInputError."""
-    from engines.errors import BadInputError
+    from engines.errors import BadInputError, nearest
     from engines.library import Library, read_style
-    from engines.names import nearest
 
     library = Library()
     if name.endswith(".onnx"):
@@ -242,7 +240,7 @@ def _imported_net(path: Path, *, name: str, white: str | None) -> Imported:
             if path.suffix.lower() not in _CHECKPOINT_ENDS:
                 raise
             raise BadInputError(
-                f"{path}: expected a PyTorch checkpoint or an ONNX file, it is neither ({full_text(error)}): "
+                f"{path}: expected a PyTorch checkpoint or an ONNX file, it is neither ({error.full_text}): "
                 "fetch it once more"
             ) from error
     if white is not None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from engines.names import nearest
+from engines.errors import nearest
 
 
 @pytest.mark.parametrize(

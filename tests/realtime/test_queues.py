@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from realtime.queues import BoundedQueue, Closed, Mailbox
+from realtime.tasks import BoundedQueue, Closed, Mailbox
 
 
 def _after(delay_s: float, work: object) -> threading.Thread:

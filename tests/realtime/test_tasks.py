@@ -4,8 +4,7 @@ import threading
 
 import pytest
 
-from realtime.queues import BoundedQueue
-from realtime.tasks import TaskGroup
+from realtime.tasks import BoundedQueue, TaskGroup
 
 
 def test_an_exception_in_one_thread_stops_the_others_and_is_raised() -> None:

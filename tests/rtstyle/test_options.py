@@ -6,7 +6,7 @@ from dataclasses import fields
 import pytest
 
 from engines.errors import BadInputError, OutputError
-from realtime.user_options import StyleOptions, full_text
+from realtime.user_options import StyleOptions
 from rtstyle.commands.options import error_text, notify, takes_style_options
 
 
@@ -36,5 +36,5 @@ def test_a_command_has_an_option_for_every_field_and_gets_them_whole() -> None:
 
 def test_a_notice_about_an_error_keeps_its_hint_and_shows_flags(capsys: pytest.CaptureFixture[str]) -> None:
     error = OutputError("x.mp4: exists already", hint="use `overwrite` here")
-    notify(f"net fast is left out: {full_text(error)}")
+    notify(f"net fast is left out: {error.full_text}")
     assert capsys.readouterr().err == "rtstyle: net fast is left out: x.mp4: exists already: use --force here\n"

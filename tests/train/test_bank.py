@@ -16,11 +16,10 @@ from train.bank import bank_trainer, export_checkpoint, teacher_from_checkpoint 
 from train.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from train.config import BankConfig  # noqa: E402
 from train.distributed import DistributedContext  # noqa: E402
-from train.log import read_log  # noqa: E402
 from train.losses import distillation_terms  # noqa: E402
 from train.networks import network  # noqa: E402
 from train.style import StyleTask  # noqa: E402
-from train.trainer import Trainer  # noqa: E402
+from train.trainer import Trainer, read_log  # noqa: E402
 
 ALONE = DistributedContext(device=torch.device("cpu"))
 

@@ -17,7 +17,7 @@ from train.bank import bank_trainer  # noqa: E402
 from train.checkpoint import load_checkpoint  # noqa: E402
 from train.config import BankConfig  # noqa: E402
 from train.distributed import DistributedContext  # noqa: E402
-from train.log import read_log  # noqa: E402
+from train.trainer import read_log  # noqa: E402
 
 CPU = torch.device("cpu")
 

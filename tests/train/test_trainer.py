@@ -24,9 +24,15 @@ from train.bank import bank_trainer, export_checkpoint  # noqa: E402
 from train.checkpoint import load_checkpoint  # noqa: E402
 from train.config import BankConfig, RunConfig  # noqa: E402
 from train.distributed import DistributedContext  # noqa: E402
-from train.log import read_log  # noqa: E402
 from train.style import StyleTask  # noqa: E402
-from train.trainer import Progress, Task, TrainedPart, Trainer, Update  # noqa: E402
+from train.trainer import (  # noqa: E402
+    Progress,
+    Task,
+    TrainedPart,
+    Trainer,
+    Update,
+    read_log,
+)
 
 STEPS = 24
 ALONE = DistributedContext(device=torch.device("cpu"))

@@ -92,7 +92,7 @@ def test_a_picture_in_tiles_is_measured_on_the_cpu_and_painted_on_the_gpu(
     net: NetFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from engines.tiling import tiled_net
-    from realtime.pictures.tiles import TilePainter
+    from realtime.pictures.paint import TilePainter
 
     tiled, size, style = tiled_net(net), (260, 132), trial_style(net)
     runtime, _ = cpu_runtime("tensorrt-rtx", tiled.painting, pytest.importorskip("tensorrt_rtx"))

@@ -15,8 +15,8 @@ from engines.errors import SourceError
 from realtime.live.capture import BackOff, Capture, Pacer, StallWatch
 from realtime.live.frame import LiveFrame, Source, Timing
 from realtime.live.sources import MediaSource
-from realtime.queues import Closed
 from realtime.stats import now_ns
+from realtime.tasks import Closed
 from tests.realtime.live.clips import write_clip
 from tests.realtime.live.mjpeg import MjpegCamera
 

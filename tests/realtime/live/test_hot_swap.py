@@ -133,7 +133,7 @@ def test_styles_change_and_pictures_are_enlarged_on_both_sides_of_the_handover(g
                     go.set()
                     for engine in painter.engines:
                         assert isinstance(engine, FallbackEngine)
-                        engine._maker.join()
+                        assert engine.wait_ready(60)
                 painter.submit(frame, StyleParams(vector=shift))
                 pictures.append(painter.collect())
             if at_once is not None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime.live.overlay import Notes, draw
+from realtime.live.viewer import Notes, draw
 
 _NOTES = Notes(
     style="udnie",

@@ -9,8 +9,7 @@ import pytest
 
 from engines.fallback import BUILDING, DONE, HotSwap
 from realtime.live.controls import Compare, Controls, Key, StyleList
-from realtime.live.overlay import Notes, draw
-from realtime.live.viewer import Status, canvas
+from realtime.live.viewer import Notes, Status, canvas, draw
 
 
 def test_compare_shows_the_original_to_the_left_and_the_painted_picture_to_the_right() -> None:

@@ -12,7 +12,7 @@ from engines.errors import BackendError, BadInputError
 from engines.net_file import NetFile, NetSpec
 from engines.styles import resolve_style
 from engines.tiling import tiled_net
-from realtime.pictures.tiles import TilePainter, smallest_tile, tile_grid
+from realtime.pictures.paint import TilePainter, smallest_tile, tile_grid
 from tests.engines.tiled_nets import affine_net, normalising_net, sharpening_net
 
 

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime.queues import BoundedQueue
+from realtime.tasks import BoundedQueue
 from realtime.video.job import VideoSummary
 from realtime.video.reader import Timeline
 from realtime.video.writer import VideoWriter

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from engines.contract import Picture
 from engines.errors import BadInputError, OutputError
-from realtime.queues import BoundedQueue, Closed
+from realtime.tasks import BoundedQueue, Closed
 from realtime.video.encoders import CODECS
 from realtime.video.writer import EncoderReport, RecordingWriter, check_recording, encoder_reports
 from rtstyle.api import stylize_video
