@@ -39,7 +39,6 @@ __all__ = [
     "LbfgsBaseline",
     "equivalent_steps",
     "measure_styles",
-    "paintings_by_style",
     "quality_table",
     "square_photos",
 ]
@@ -194,7 +193,7 @@ def equivalent_steps(curves: Sequence[Curves], objective: float) -> float | None
     return None
 
 
-def paintings_by_style(folder: Path, credits_path: Path | None) -> dict[str, Path]:
+def _paintings_by_style(folder: Path, credits_path: Path | None) -> dict[str, Path]:
     """Style name to painting, as `rtstyle train bank` names them; without credits, as the shipped bank does."""
     files = list_pictures(folder)
     beside = folder / "credits.json"
@@ -235,12 +234,12 @@ def measure_styles(
 
     Without marks there is nothing of L-BFGS in it. `times`: by net, and by each of `sizes`, see `_times`.
 
-    nets, only, precisions: see `styled_nets`. styles, credits_path: see `paintings_by_style`. content, photos: see
+    nets, only, precisions: see `styled_nets`. styles, credits_path: see `_paintings_by_style`. content, photos: see
     `square_photos`. kept: where figures of L-BFGS are kept, None: in the cache. Raises BadInputError.
     """
     measured = [one for net in nets for one in styled_nets(net, only, precisions)]
     known = {name for one in measured for name in one.styles}
-    paintings = {name: path for name, path in paintings_by_style(styles, credits_path).items() if name in known}
+    paintings = {name: path for name, path in _paintings_by_style(styles, credits_path).items() if name in known}
     if not paintings:
         raise BadInputError(f"expected paintings of the styles {', '.join(sorted(known))} in {styles}, found none")
     pictures = square_photos(content, photos, config.size)

@@ -21,7 +21,6 @@ from train.sr.evaluation import imresize, match_histogram, psnr, read_pairs, ssi
 
 __all__ = [
     "Method",
-    "SETS",
     "Score",
     "find_sets",
     "measure",
@@ -33,7 +32,7 @@ __all__ = [
     "video_degradation",
 ]
 
-SETS = ("Set5", "Set14", "BSD100", "Urban100")
+_SETS = ("Set5", "Set14", "BSD100", "Urban100")
 Upscale = Callable[[Picture], Picture]
 
 
@@ -123,9 +122,9 @@ def _nets_of_scale(scale: int, nets: Sequence[str] | None) -> list[NetFile]:
 
 def find_sets(folder: Path) -> dict[str, Path]:
     """The benchmark sets that are there, by name. Raises BadInputError for none."""
-    found = {name: folder / name for name in SETS if (folder / name).is_dir()}
+    found = {name: folder / name for name in _SETS if (folder / name).is_dir()}
     if not found:
-        raise BadInputError(f"expected a folder with {', '.join(SETS)} in it, {folder} has none of them")
+        raise BadInputError(f"expected a folder with {', '.join(_SETS)} in it, {folder} has none of them")
     return found
 
 
@@ -257,7 +256,7 @@ def upscaling_table(scores: Sequence[Score], metrics: Sequence[PerceptualMetric]
     """A table: one row a set and method."""
     names = [metric.name for metric in metrics]
     rows = []
-    for score in sorted(scores, key=lambda score: SETS.index(score.dataset)):
+    for score in sorted(scores, key=lambda score: _SETS.index(score.dataset)):
         figures = [f"{score.psnr:.2f}", "" if score.ssim is None else f"{score.ssim:.4f}"]
         figures += ["" if not score.distances else f"{score.distances[name]:.4f}" for name in names]
         rows.append([score.dataset, score.method, *figures, score.source or "here"])

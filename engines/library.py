@@ -35,7 +35,6 @@ __all__ = [
     "DEFAULT_NET",
     "DEFAULT_SR_MODE",
     "Library",
-    "SR_MODES",
     "Style",
     "check_belongs",
     "read_style",
@@ -47,7 +46,7 @@ __all__ = [
 ]
 
 DEFAULT_NET = "fast"
-SR_MODES = ("fidelity", "perceptual")
+_SR_MODES = ("fidelity", "perceptual")
 """fidelity: nearest to the original in pixels; perceptual: sharper, and cleans what cameras and codecs leave."""
 DEFAULT_SR_MODE = "perceptual"
 
@@ -302,17 +301,17 @@ def upscalers(library: Library) -> dict[str, tuple[int, str]]:
     found = {}
     for name in library.nets():
         start, _, mode = name.partition("-")
-        if start.startswith("sr") and start[2:].isdecimal() and mode in SR_MODES:
+        if start.startswith("sr") and start[2:].isdecimal() and mode in _SR_MODES:
             found[name] = (int(start[2:]), mode)
     return dict(sorted(found.items(), key=lambda item: item[1]))
 
 
 def upscaler(scale: int, mode: str | None = None, *, library: Library | None = None) -> NetFile:
-    """The net that enlarges by `scale`; mode: one of SR_MODES, None is the default. Raises BadInputError."""
+    """The net that enlarges by `scale`; mode: `fidelity` or `perceptual`, None is the default. Raises BadInputError."""
     library = library or Library()
     mode = mode or DEFAULT_SR_MODE
-    if mode not in SR_MODES:
-        raise BadInputError(f"the mode of an upscaler is one of {', '.join(SR_MODES)}, got {mode!r}")
+    if mode not in _SR_MODES:
+        raise BadInputError(f"the mode of an upscaler is one of {', '.join(_SR_MODES)}, got {mode!r}")
     known = upscalers(library)
     name = f"sr{scale}-{mode}"
     if name not in known:

@@ -23,12 +23,12 @@ from engines.onnx_graph import check_ends, check_standard, check_weights, model_
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["FORMAT", "KINDS", "NetFile", "NetSpec", "net_from_model", "read_net", "write_net"]
+__all__ = ["NetFile", "NetSpec", "net_from_model", "read_net", "write_net"]
 
-FORMAT = "1"
+_FORMAT = "1"
 """The format version that this module writes, and the only one that it reads."""
 
-KINDS = ("style", "upscale")
+_KINDS = ("style", "upscale")
 _NAME = re.compile(r"[A-Za-z0-9]+([._-]+[A-Za-z0-9]+)*")
 """No folder, no comma, no colon: a name stands in file names and after --style."""
 _INTEGERS = {"scale": (1, 8), "size_multiple": (1, 64), "style_length": (0, 1_000_000), "margin": (0, 4096)}
@@ -46,7 +46,7 @@ class NetSpec:
 
     name: str
     kind: str
-    """One of KINDS: `style` repaints, `upscale` enlarges."""
+    """`style` repaints, `upscale` enlarges."""
     scale: int = 1
     """Width and height of the output over those of the input."""
     size_multiple: int = 1
@@ -66,8 +66,8 @@ class NetSpec:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise NetFileError(f"a net's name is made of letters, digits, dots and hyphens, got {self.name!r}")
-        if self.kind not in KINDS:
-            raise NetFileError(f"the kind of a net is one of {', '.join(KINDS)}, got {self.kind!r}")
+        if self.kind not in _KINDS:
+            raise NetFileError(f"the kind of a net is one of {', '.join(_KINDS)}, got {self.kind!r}")
         for name, (lowest, highest) in _INTEGERS.items():
             value = getattr(self, name)
             if not lowest <= value <= highest:
@@ -132,7 +132,7 @@ def _net_from_bytes(content: bytes, path: Path | None) -> NetFile:
 
 def _metadata_from_spec(spec: NetSpec) -> dict[str, str]:
     return {
-        _PREFIX + "format": FORMAT,
+        _PREFIX + "format": _FORMAT,
         _PREFIX + "name": spec.name,
         _PREFIX + "kind": spec.kind,
         **{_PREFIX + name: str(getattr(spec, name)) for name in _INTEGERS},
@@ -155,8 +155,8 @@ def _spec_from_metadata(metadata: Mapping[str, str], label: str) -> NetSpec:
             f"{label}: a plain ONNX file, not an rtstyle net; make one of it with: rtstyle styles import {label}"
         )
     version = value("format")
-    if version != FORMAT:
-        raise NetFileError(f"{label}: net format {FORMAT} is expected, this file has format {version!r}")
+    if version != _FORMAT:
+        raise NetFileError(f"{label}: net format {_FORMAT} is expected, this file has format {version!r}")
     try:
         training, scales = json.loads(value("training")), json.loads(metadata.get(_INT8, "{}"))
         for what, found in (("training facts", training), ("scales for 8 bits", scales)):

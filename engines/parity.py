@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LOWEST_DB",
-    "MOST_APART",
     "Planes",
     "ReferenceRunner",
     "check_engine",
@@ -37,7 +36,7 @@ __all__ = [
 
 LOWEST_DB = {"f16": 45.0, "f32": 55.0}
 """PSNR in dB that an engine of a precision must reach on every picture with something in it."""
-MOST_APART = 64.0
+_MOST_APART = 64.0
 """Of 255: how far the mean colours of a black or white picture may be apart. NaN comes out as black."""
 _GRAPH_SIZE = (320, 240)
 
@@ -64,7 +63,7 @@ def check_engine(engine: Engine, net: NetFile, precision: str) -> float:
 
 def _checked(engine: Engine, net: NetFile, precision: str, what: str) -> float:
     found_db, apart = parity(engine, net)
-    if not (found_db >= LOWEST_DB[precision] and apart <= MOST_APART):
+    if not (found_db >= LOWEST_DB[precision] and apart <= _MOST_APART):
         raise BackendError(
             f"{what} does not paint what the CPU paints ({found_db:.1f} dB, at least {LOWEST_DB[precision]:.0f} is "
             f"expected; black and white differ by {apart:.0f} of 255): it is not used; try --precision f32, or go on "

@@ -17,11 +17,11 @@ from engines.errors import BadInputError
 from engines.library import Library
 from engines.net_file import NetFile
 
-__all__ = ["AUTO_NET", "DEFAULT_STYLE", "ResolvedStyle", "blend", "parse_blend", "resolve_style", "resolve_styles"]
+__all__ = ["AUTO_NET", "ResolvedStyle", "blend", "parse_blend", "resolve_style", "resolve_styles"]
 
 AUTO_NET = "auto"
 """After --net: any net that has the style. A net file of that name can be asked for by its path."""
-DEFAULT_STYLE = "udnie"
+_DEFAULT_STYLE = "udnie"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -87,13 +87,13 @@ def _resolved(net: NetFile, parts: Mapping[str, float], label: str, library: Lib
 
 def _default_style(net: NetFile | None, library: Library) -> str:
     if net is None:
-        return DEFAULT_STYLE
+        return _DEFAULT_STYLE
     if not net.spec.style_length:
         return net.spec.name
     styles = library.styles_of(net)
     if not styles:
         raise BadInputError(f"net {net.spec.name} has no styles yet: name a style file with --style")
-    return DEFAULT_STYLE if DEFAULT_STYLE in styles else next(iter(styles))
+    return _DEFAULT_STYLE if _DEFAULT_STYLE in styles else next(iter(styles))
 
 
 def parse_blend(text: str) -> dict[str, float]:

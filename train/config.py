@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = [
     "BankConfig",
     "GatysConfig",
-    "LOSS_NETWORKS",
     "LossWeights",
     "NETS",
     "PRECISIONS",
@@ -32,7 +31,7 @@ __all__ = [
 ]
 
 NETS = ("fast", "johnson", "micro")
-LOSS_NETWORKS = ("vgg16", "vgg19")
+_LOSS_NETWORKS = ("vgg16", "vgg19")
 PRECISIONS = ("bf16", "f32")
 _SR_SCALES = {"compact": (2, 3, 4), "johnson": (4, 8)}
 """Which enlargements each net has."""
@@ -53,7 +52,7 @@ class LossWeights:
 class _Config:
     """How options are checked, written and read. Subclasses are frozen dataclasses of numbers and texts."""
 
-    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"loss_network": LOSS_NETWORKS, "precision": PRECISIONS}
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"loss_network": _LOSS_NETWORKS, "precision": PRECISIONS}
     """What some options of a word may be."""
     least: ClassVar[Mapping[str, int]] = {}
     """The lowest values of numbers; those that are not named here are 0 or more."""
@@ -137,7 +136,7 @@ class TrainConfig(RunConfig):
     content: str
     """Folder of photos."""
     loss_network: str = "vgg19"
-    """One of LOSS_NETWORKS."""
+    """`vgg16` or `vgg19`."""
     steps: int = 20_000
     batch: int = 4
     """Photos a step, over all processes together."""
@@ -239,7 +238,7 @@ class SrConfig(RunConfig):
     start: str = ""
     """Checkpoint of another run to take the weights from, as far as they fit: another mode's or scale's."""
     loss_network: str = "vgg19"
-    """One of LOSS_NETWORKS, for `perceptual`."""
+    """`vgg16` or `vgg19`, for `perceptual`."""
     pixel_weight: float = 1.0
     """In `perceptual`; `fidelity` has no other term."""
     feature_weight: float = 0.4

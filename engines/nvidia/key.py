@@ -14,13 +14,13 @@ from engines.net_file import NetFile
 from engines.nvidia.driver import Gpu
 from engines.nvidia.runtimes import RuntimeFacts, platform_of
 
-__all__ = ["EngineKey", "KNOWN_GPUS", "SizeRange", "TENSORRT_PRECISIONS", "THIS", "make_key", "parse_targets"]
+__all__ = ["EngineKey", "SizeRange", "TENSORRT_PRECISIONS", "THIS", "make_key", "parse_targets"]
 
 TENSORRT_PRECISIONS = ("f16", "f32")
 THIS = "this"
 """The GPU at hand."""
 
-KNOWN_GPUS = {
+_KNOWN_GPUS = {
     target: tuple(names.split())
     for target, names in {
         "sm75": "gtx-1650 gtx-1660 rtx-2060 rtx-2070 rtx-2080 t4 titan-rtx quadro-rtx-4000 quadro-rtx-6000",
@@ -35,7 +35,7 @@ KNOWN_GPUS = {
 }
 """Names by build target (developer.nvidia.com/cuda-gpus)."""
 
-_BY_NAME = {name: target for target, names in KNOWN_GPUS.items() for name in names}
+_BY_NAME = {name: target for target, names in _KNOWN_GPUS.items() for name in names}
 _SUFFIXES = re.compile(r"-?(ti|super|laptop|d|max-q)$")
 
 
@@ -178,12 +178,12 @@ def parse_targets(text: str) -> tuple[str, ...]:
 
 
 def _target(name: str) -> str:
-    if name == THIS or name in KNOWN_GPUS:
+    if name == THIS or name in _KNOWN_GPUS:
         return name
     plain = re.sub(r"^(nvidia|geforce)[- ]", "", re.sub(r"^nvidia[- ]", "", name)).replace(" ", "-")
     plain = re.sub(r"^(rtx|gtx)(\d)", r"\1-\2", plain)
     while plain not in _BY_NAME and _SUFFIXES.search(plain):
         plain = _SUFFIXES.sub("", plain)
     if plain not in _BY_NAME:
-        raise BadInputError(f"no build target is called {name!r}{nearest(name, [*_BY_NAME, *KNOWN_GPUS, THIS])}")
+        raise BadInputError(f"no build target is called {name!r}{nearest(name, [*_BY_NAME, *_KNOWN_GPUS, THIS])}")
     return _BY_NAME[plain]
