@@ -23,7 +23,7 @@ from realtime.stats import now_ns
 
 __all__ = ["GpuMeter", "Rapl", "WatchedRun", "memory_over_frames", "run_rtstyle"]
 
-_LOOK_EVERY_S = 0.05
+_READ_EVERY_S = 0.05
 _GPU_FIELDS = {"power.draw": "power_w", "clocks.sm": "clock_mhz", "clocks.mem": "memory_clock_mhz"}
 """nvidia-smi's name of what it can be asked, and ours."""
 _GPU_EVERY_MS = 200
@@ -48,11 +48,11 @@ class WatchedRun:
 
 
 def run_rtstyle(
-    arguments: list[str], *, gpus: GpuMeter | None = None, on_look: Callable[[int], object] | None = None
+    arguments: list[str], *, gpus: GpuMeter | None = None, on_reading: Callable[[int], object] | None = None
 ) -> WatchedRun:
     """`rtstyle ARGUMENTS --json`. Raises BackendError with the command's own line where it fails.
 
-    on_look: called about 20 times a second with the id of the process, for readings of the caller's own.
+    on_reading: called about 20 times a second with the id of the process, for readings of the caller's own.
     """
     command = [sys.executable, "-m", "rtstyle", *arguments, "--json"]
     rapl, energy, peak_mb = Rapl(), [], None
@@ -62,10 +62,10 @@ def run_rtstyle(
             while True:
                 peak_mb = _peak_mb(process.pid) or peak_mb
                 energy.append((now_ns(), rapl.joules()))
-                if on_look is not None:
-                    on_look(process.pid)
+                if on_reading is not None:
+                    on_reading(process.pid)
                 try:
-                    process.wait(_LOOK_EVERY_S)
+                    process.wait(_READ_EVERY_S)
                     break
                 except subprocess.TimeoutExpired:
                     pass
@@ -92,7 +92,7 @@ def memory_over_frames(frames: int = 20_000, *, early: int = 1000, size: str = "
     """
     samples: list[tuple[float, float]] = []
 
-    def look(pid: int) -> None:
+    def read_memory(pid: int) -> None:
         if resident := _resident_mb(pid):  # 0 where the process has ended and nobody has waited for it yet
             samples.append((time.monotonic(), resident))
 
@@ -108,7 +108,7 @@ def memory_over_frames(frames: int = 20_000, *, early: int = 1000, size: str = "
         "--frames",
         str(frames),
     ]
-    summary = run_rtstyle(command, on_look=look).summary
+    summary = run_rtstyle(command, on_reading=read_memory).summary
     ended = samples[-1][0]
     early_at = ended - summary["seconds"] * (1 - early / frames)
     after_early = min(samples, key=lambda sample: abs(sample[0] - early_at))[1]

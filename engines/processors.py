@@ -17,7 +17,7 @@ from pathlib import Path
 from engines.errors import BackendError
 from engines.nvidia.driver import find_gpu
 
-__all__ = ["GraphicsCard", "Processor", "from_cpuinfo", "from_sysctl", "graphics_cards", "processor"]
+__all__ = ["GraphicsCard", "Processor", "from_cpuinfo", "from_sysctl", "graphics_cards", "processor", "system_text"]
 
 _X86 = {
     "avx2": "AVX2",
@@ -158,7 +158,7 @@ def graphics_cards(sysfs: Path = _SYSFS) -> list[GraphicsCard]:
     except BackendError as error:
         reason = str(error)
     for card in sorted(sysfs.glob("card*")):
-        vendor = _text(card / "device" / "vendor")
+        vendor = system_text(card / "device" / "vendor")
         if not card.name.removeprefix("card").isdigit() or (vendor == _NVIDIA and found and found[0].usable):
             continue  # a card's sockets are listed beside it
         driver = card / "device" / "driver"
@@ -173,7 +173,8 @@ def graphics_cards(sysfs: Path = _SYSFS) -> list[GraphicsCard]:
     return found
 
 
-def _text(path: Path) -> str:
+def system_text(path: Path) -> str:
+    """What a file of the system's says, without the blanks around it; empty where it cannot be read."""
     try:
         return path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:

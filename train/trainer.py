@@ -19,7 +19,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
 
 import torch
@@ -27,6 +26,7 @@ from torch import Tensor, nn
 
 from engines.atomic import write_whole
 from engines.errors import BackendError, MissingPackageError
+from engines.lifecycle import Closing
 from train.checkpoint import load_checkpoint, save_checkpoint
 from train.config import RunConfig
 from train.data import made_ahead, write_rgb
@@ -35,7 +35,7 @@ from train.distributed import DistributedContext
 __all__ = ["Progress", "Task", "TrainedPart", "Trainer", "TrainingLog", "Update", "mixed_precision", "read_log"]
 
 
-class TrainingLog:
+class TrainingLog(Closing):
     """The records of one run, from a step on: what was logged behind that step is taken back."""
 
     def __init__(self, folder: Path, step: int) -> None:
@@ -69,14 +69,6 @@ class TrainingLog:
     def close(self) -> None:
         self._log.close()
         self._board.close()
-
-    def __enter__(self) -> TrainingLog:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def read_log(folder: Path) -> list[dict[str, float]]:

@@ -12,10 +12,11 @@ import cv2
 import numpy as np
 
 from engines.errors import SourceError
+from engines.processors import system_text
 from realtime.live.frame import LiveFrame, Timing, plausible_rate
 from realtime.stats import now_ns
 
-__all__ = ["Camera", "CameraSource", "cameras", "cure_for_no_camera", "probe", "why_closed"]
+__all__ = ["Camera", "CameraSource", "cameras", "cure_for_no_camera", "probe_camera", "why_closed"]
 
 _SYSFS = Path("/sys/class/video4linux")
 _MOST_INDICES = 10
@@ -39,18 +40,20 @@ def cameras(sysfs: Path = _SYSFS) -> list[Camera]:
     """All cameras by index. Linux names them without opening one; elsewhere the first indices are opened in turn."""
     if not sys.platform.startswith("linux"):
         return [
-            Camera(source=str(index), path=str(index), name="") for index in range(_MOST_INDICES) if probe(str(index))
+            Camera(source=str(index), path=str(index), name="")
+            for index in range(_MOST_INDICES)
+            if probe_camera(str(index))
         ]
     found = []
     for folder in sysfs.glob("video*"):
         number = folder.name.removeprefix("video")
-        if not number.isdigit() or _text(folder / "index") not in ("0", ""):
+        if not number.isdigit() or system_text(folder / "index") not in ("0", ""):
             continue  # the second node of a camera carries its metadata, no pictures
-        found.append(Camera(source=number, path=f"/dev/{folder.name}", name=_text(folder / "name")))
+        found.append(Camera(source=number, path=f"/dev/{folder.name}", name=system_text(folder / "name")))
     return sorted(found, key=lambda camera: int(camera.source))
 
 
-def probe(path: str) -> tuple[int, int] | None:
+def probe_camera(path: str) -> tuple[int, int] | None:
     """(width, height) that a camera gives unasked; None where it cannot be opened, because it is none or is in use."""
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     if sys.platform.startswith("linux"):
@@ -148,10 +151,3 @@ def _no_camera(tried: str, reason: str) -> SourceError:
     others = [camera.path for camera in cameras() if camera.path != tried and Path(camera.path).exists()]
     found = f"there is also {', '.join(others)}; " if others else ""
     return SourceError(f"no camera: tried {tried} ({reason}); {found}{cure_for_no_camera()}")
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return ""

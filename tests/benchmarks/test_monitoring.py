@@ -49,7 +49,7 @@ def test_a_command_that_fails_is_an_error_with_its_own_line() -> None:
 
 def test_the_caller_may_look_at_the_process_while_it_runs() -> None:
     seen: list[int] = []
-    run_rtstyle(_CAM, on_look=seen.append)
+    run_rtstyle(_CAM, on_reading=seen.append)
     assert len(set(seen)) == 1
 
 
