@@ -27,9 +27,9 @@ from realtime.pipeline import ResolvedPipeline, joined, open_pipeline, resolve
 from realtime.stats import Timings, now_ns
 from realtime.user_options import StyleOptions
 
-__all__ = ["Combination", "WARM_UP", "combinations", "engine_rate", "sweep", "video_against_engine"]
+__all__ = ["Combination", "combinations", "engine_rate", "sweep", "video_against_engine"]
 
-WARM_UP = 10
+_WARM_UP = 10
 """Frames that come before those that are timed."""
 _MOST_BARE_FRAMES = 300
 
@@ -85,7 +85,7 @@ def combinations(
 
 
 def engine_rate(
-    combination: Combination, size: tuple[int, int], *, frames: int, warm_up: int = WARM_UP
+    combination: Combination, size: tuple[int, int], *, frames: int, warm_up: int = _WARM_UP
 ) -> dict[str, Any]:
     """The engine alone, two where a net paints and another enlarges, at frames of `size` (width, height).
 
@@ -97,22 +97,22 @@ def engine_rate(
     pictures = itertools.cycle((picture, 255 - picture))  # one like the last would not be painted
     options = EngineOptions(cache=cache_folder(), precision=combination.precision)
     between = Timings()
-    with open_pipeline(pipeline, size, backend=combination.backend, options=options) as painter:
-        for _ in range(painter.depth - 1):
-            painter.submit(next(pictures), pipeline.params)
+    with open_pipeline(pipeline, size, backend=combination.backend, options=options) as opened:
+        for _ in range(opened.depth - 1):
+            opened.submit(next(pictures), pipeline.params)
         began = last = now_ns()
         for number in range(warm_up + frames):
-            painter.submit(next(pictures), pipeline.params)
-            painter.collect()
+            opened.submit(next(pictures), pipeline.params)
+            opened.collect()
             now = now_ns()
             if number < warm_up:
                 began = now
             else:
                 between.add_ns(now - last)
             last = now
-        while painter.in_flight:
-            painter.collect()
-        specs = painter.specs
+        while opened.in_flight:
+            opened.collect()
+        specs = opened.specs
     return {
         "fps": round(frames * 1e9 / (last - began), 2),
         "frame_ms": between.summary_ms(),

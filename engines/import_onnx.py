@@ -34,7 +34,7 @@ from engines.parity import Planes, ReferenceRunner, first_line, reference_engine
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["Imported", "RANGES", "check_import", "net_from_onnx", "net_from_plain", "probe"]
+__all__ = ["Imported", "RANGES", "check_import", "net_from_onnx", "net_from_plain", "probe_picture"]
 
 RANGES = (255, 1)
 """White in the graph's own numbers: pictures in 0..255 or in 0..1."""
@@ -105,7 +105,7 @@ def check_import(net: NetFile, paint: Callable[[Picture], Picture], size: tuple[
 
     paint: the original, uint8 `(h, w, 3)` RGB in and out.
     """
-    frame = probe(size)
+    frame = probe_picture(size)
     expected = paint(frame)
     with reference_engine(net, size) as engine:
         engine.submit(frame)
@@ -118,7 +118,7 @@ def check_import(net: NetFile, paint: Callable[[Picture], Picture], size: tuple[
     return difference
 
 
-def probe(size: tuple[int, int]) -> Picture:
+def probe_picture(size: tuple[int, int]) -> Picture:
     """A picture with what photos have, soft light, edges, colours and grain, uint8 `(h, w, 3)` RGB; always the same."""
     width, height = size
     chance = np.random.default_rng(7)
@@ -139,7 +139,7 @@ def _find_range(runs: Callable[[Planes], Planes], size: tuple[int, int], label: 
     Instance norm makes most nets all but blind to the range of what they take, so what they give decides for both,
     unless the picture that comes of the other range is clearly more like the one that went in.
     """
-    frame = probe(size)
+    frame = probe_picture(size)
     found: dict[int, tuple[int, float]] = {}
     for white in RANGES:
         planes = runs(_planes(frame, white))

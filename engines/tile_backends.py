@@ -1,6 +1,6 @@
 """Tiled painting and the backends: how large a picture is painted whole, the precision of tiles, layer statistics.
 
-Statistics must be those of the numbers that the painter computes with: measured in float32 and used in float16, they
+Statistics must be those of the numbers that the net computes with: measured in float32 and used in float16, they
 let flat pictures overflow (emulated: infinite after a few layers). GPU backends cannot run the measuring graphs of
 `engines.tiling`, so the CPU measures for them, in float32, and they paint such tiles in float32.
 """
@@ -75,46 +75,46 @@ def options_for_tiles(backend: str, options: EngineOptions) -> EngineOptions:
     return replace(options, precision=_MEASURED)
 
 
-def open_measure(model: bytes, painter: EngineSpec) -> Measure:
-    """Make a measuring graph ready for tiles of the size, in the precision of the tiles' painter. Raises BackendError.
+def open_measure(model: bytes, spec: EngineSpec) -> Measure:
+    """Make a measuring graph ready, in the precision of the engine that paints the tiles. Raises BackendError.
 
-    painter: opened with `options_for_tiles`.
+    spec: of that engine, opened with `options_for_tiles`; it says the size of the tiles, too.
     """
-    if painter.backend not in _BACKENDS:
+    if spec.backend not in _BACKENDS:
         able = " or ".join(sorted(set(_BACKENDS) - set(ON_A_GPU)))
-        raise BackendError(f"{painter.backend} cannot measure tiles yet: use --backend {able}, or --tile 0")
+        raise BackendError(f"{spec.backend} cannot measure tiles yet: use --backend {able}, or --tile 0")
     try:
-        names, run = _BACKENDS[painter.backend](model, painter)
+        names, run = _BACKENDS[spec.backend](model, spec)
     except Exception as error:  # vendors' errors have no common base but Exception
-        raise BackendError(f"{painter.backend} cannot compile the measuring graph: {error}") from error
+        raise BackendError(f"{spec.backend} cannot compile the measuring graph: {error}") from error
 
     def measure(tile: Picture, style: StyleVector, window: NDArray[np.float32]) -> NDArray[np.float64]:
         feed: dict[str, NDArray[Any]] = {"frame": tile[None], "style": style[None], "window": window}
         try:
             moments = run({name: feed[name] for name in names})  # the first layer's graph takes no style
         except Exception as error:  # as above
-            raise BackendError(f"{painter.backend} failed on a tile: {error}") from error
+            raise BackendError(f"{spec.backend} failed on a tile: {error}") from error
         return moments.astype(np.float64).reshape(2, -1)
 
     return measure
 
 
-def _in_openvino(model: bytes, painter: EngineSpec) -> tuple[list[str], _Run]:
-    width, height = painter.size
+def _in_openvino(model: bytes, spec: EngineSpec) -> tuple[list[str], _Run]:
+    width, height = spec.size
     graph = openvino_core().read_model(model)
-    shapes = {"frame": [1, height, width, 3], "style": [1, painter.net.style_length], "window": [4]}
+    shapes = {"frame": [1, height, width, 3], "style": [1, spec.net.style_length], "window": [4]}
     names = [port.any_name for port in graph.inputs]
     graph.reshape({name: shapes[name] for name in names})
     config: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",
         "NUM_STREAMS": 1,
-        "INFERENCE_PRECISION_HINT": painter.precision,
+        "INFERENCE_PRECISION_HINT": spec.precision,
     }
     compiled = openvino_core().compile_model(graph, "CPU", config)
     return names, lambda feed: compiled(feed)[compiled.output(0)]
 
 
-def _in_onnxruntime(model: bytes, painter: EngineSpec) -> tuple[list[str], _Run]:  # noqa: ARG001 (sizes are open)
+def _in_onnxruntime(model: bytes, spec: EngineSpec) -> tuple[list[str], _Run]:  # noqa: ARG001 (sizes are open)
     session = open_session(model)
     names = [port.name for port in session.get_inputs()]
     return names, lambda feed: np.asarray(session.run(["moments"], feed)[0])

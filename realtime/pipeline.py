@@ -21,7 +21,7 @@ from engines.contract import Engine, EngineOptions, EngineSpec, Picture, StyleVe
 from engines.errors import BadInputError
 from engines.fallback import FallbackEngine, HotSwap, open_engine_at_once
 from engines.library import Library, upscaler
-from engines.net_file import NetFile
+from engines.net_file import NetFile, NetSpec
 from engines.styles import AUTO_NET, ResolvedStyle, resolve_styles
 from realtime.user_options import StyleOptions
 
@@ -54,6 +54,11 @@ class StyleParams:
     def __post_init__(self) -> None:
         if not 0 <= self.strength <= 1:
             raise BadInputError(f"strength is 0 to 1, got {self.strength}")
+
+    def check_net(self, net: NetSpec) -> None:
+        """Raise BadInputError for a mix with a net that changes the size."""
+        if net.scale != 1 and (self.strength != 1 or self.keep_colors):
+            raise BadInputError("strength and kept colours are for nets that paint, not for those that enlarge")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,10 +106,10 @@ def resolve_all(
     library: Library | None = None,
     notice: Callable[[str], None] | None = None,
 ) -> Iterator[ResolvedPipeline]:
-    """Find the nets: one pipeline for each net that can paint the style, in the order of `looks`, read when asked for.
+    """Find the nets: one pipeline for each net that can paint the style, each read when it is asked for.
 
-    `sr` without `style` only enlarges, unless `always_paint` asks for the default style then. Raises BadInputError at
-    the first one, also for settings that would have no effect.
+    They come in the order of `resolve_styles`. `sr` without `style` only enlarges, unless `always_paint` asks for the
+    default style then. Raises BadInputError at the first one, also for settings that would have no effect.
     """
     if options.sr is not None and options.style is None and not always_paint:
         _check_nothing_to_mix(options)
@@ -160,12 +165,12 @@ class Pipeline:
 
     @property
     def specs(self) -> tuple[EngineSpec, ...]:
-        """What they are now: an engine that warms up becomes another, of the same sizes."""
+        """What they are now: a fallback engine becomes another, of the same sizes."""
         return tuple(engine.spec for engine in self.engines)
 
     @property
-    def handovers(self) -> tuple[HotSwap, ...]:
-        """Of those that warm up, or have. For any thread."""
+    def hot_swaps(self) -> tuple[HotSwap, ...]:
+        """How far the builds are of engines that began on the CPU (`engines.fallback`). For any thread."""
         return tuple(engine.swap for engine in self.engines if isinstance(engine, FallbackEngine))
 
     @property
@@ -187,8 +192,7 @@ class Pipeline:
 
         Raises what `Engine.submit` raises, and BadInputError for a mix with a net that changes the size.
         """
-        if self.engine.spec.net.scale != 1 and (params.strength != 1 or params.keep_colors):
-            raise BadInputError("strength and kept colours are for nets that paint, not for those that enlarge")
+        params.check_net(self.engine.spec.net)
         repeats = bool(self._waiting) and _is_repeated(self._waiting[-1], frame, params)
         if not repeats:
             self.engine.submit(frame, params.vector)

@@ -236,10 +236,7 @@ def stylize_video(
     is painted as far as it goes, and the summary's `incomplete` says so. At a KeyboardInterrupt what was painted is
     finished into a playable file before KeyboardInterrupt is raised.
     """
-    from realtime.video.job import (
-        VideoJob,
-        stylize_video_file,  # who only paints frames needs no FFmpeg
-    )
+    from realtime.video.job import VideoJob, stylize_video_file  # not above: painting frames needs no FFmpeg
 
     options = style_options(style, net=net, strength=strength, keep_colors=keep_colors, sr=sr, sr_mode=sr_mode)
     job = VideoJob(

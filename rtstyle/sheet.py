@@ -20,7 +20,7 @@ from engines.errors import BadInputError
 from engines.library import Library
 from engines.net_file import NetFile
 
-__all__ = ["Cell", "best_columns", "cells_of_net", "check_format", "draw_sheet", "encoded", "read_photo"]
+__all__ = ["Cell", "best_columns", "cells_of_net", "check_format", "draw_sheet", "encoded", "photo_of_width"]
 
 _LARGEST = 256 * 2**20
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
@@ -39,7 +39,7 @@ class Cell:
     credit: str = ""
 
 
-def read_photo(path: Path, width: int) -> Picture:
+def photo_of_width(path: Path, width: int) -> Picture:
     """A photo scaled to `width`, upright, without transparency (over white). Raises BadInputError."""
     content = read_whole(path, largest=_LARGEST)
     try:

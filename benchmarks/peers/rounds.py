@@ -18,14 +18,14 @@ from benchmarks.results import Spread
 from engines.errors import RtStyleError
 from realtime.live.sources import PatternSource
 
-__all__ = ["Plan", "measure_peers"]
+__all__ = ["PeersPlan", "measure_peers"]
 
 _CLIP_FRAMES = 16
 """Different ones, which are shown over and over."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class PeersPlan:
     """How long and at what size everybody is measured."""
 
     sizes: dict[str, tuple[int, int]]
@@ -42,7 +42,7 @@ class Plan:
 
 def measure_peers(
     peers: Sequence[Peer],
-    plan: Plan,
+    plan: PeersPlan,
     *,
     python: Path,
     environment: PeerEnvironment,
@@ -72,7 +72,7 @@ def measure_peers(
 class _Row:
     """What has been measured of one program so far."""
 
-    def __init__(self, peer: Peer, plan: Plan, work: Path) -> None:
+    def __init__(self, peer: Peer, plan: PeersPlan, work: Path) -> None:
         self.peer, self._plan, self._work = peer, plan, work
         self.reason: str | None = None
         """Why it cannot run here."""

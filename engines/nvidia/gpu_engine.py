@@ -26,7 +26,7 @@ from engines.contract import EngineSpec, Picture, RingEngine, StyleVector, padde
 from engines.errors import BackendError
 from engines.nvidia.cuda import Cuda, DeviceBuffer, Event, Stream
 
-__all__ = ["GpuEngine", "Slot", "Slots", "State"]
+__all__ = ["GpuEngine", "Slot", "SlotState", "Slots"]
 
 _log = logging.getLogger(__name__)
 _WARM_UP = 3
@@ -34,7 +34,7 @@ _WARM_UP = 3
 _BROKEN = "the GPU failed on an earlier frame: start again, or go on with --backend openvino"
 
 
-class State(Enum):
+class SlotState(Enum):
     FREE = "free"
     """The host may fill it."""
     BUSY = "busy"
@@ -60,7 +60,7 @@ class Slot:
     copied_out: Event
     launch: Callable[[], None] | None = None
     """Puts the net on `stream`. Set once, before the first start."""
-    state: State = field(default=State.FREE)
+    state: SlotState = field(default=SlotState.FREE)
 
     @classmethod
     def allocate(
@@ -92,11 +92,11 @@ class Slots:
     def start(self, number: int) -> None:
         """Put a filled slot on its way. Raises BackendError; the slot is then broken and finish raises too."""
         slot = self.slots[number]
-        if slot.state is State.BROKEN:
+        if slot.state is SlotState.BROKEN:
             raise BackendError(_BROKEN)
-        assert slot.state is State.FREE, f"slot {number} is {slot.state.value}: its picture was not read"
+        assert slot.state is SlotState.FREE, f"slot {number} is {slot.state.value}: its picture was not read"
         assert slot.launch is not None, f"slot {number} has nothing to launch"
-        slot.state = State.BROKEN  # until every step is on its way
+        slot.state = SlotState.BROKEN  # until every step is on its way
         stream = slot.stream
         stream.record(slot.begun)
         for buffer, array in zip(slot.device_in, slot.pinned_in, strict=True):
@@ -109,17 +109,17 @@ class Slots:
         stream.copy_out(slot.pinned_out, slot.device_out)
         stream.record(slot.copied_out)
         self._last = slot
-        slot.state = State.BUSY
+        slot.state = SlotState.BUSY
 
     def finish(self, number: int) -> NDArray[np.generic]:
         """Wait for a started slot; its pinned output stays valid until the slot is started again."""
         slot = self.slots[number]
-        if slot.state is State.BROKEN:
+        if slot.state is SlotState.BROKEN:
             raise BackendError(_BROKEN)
-        assert slot.state is State.BUSY, f"slot {number} is {slot.state.value}: it was not started"
-        slot.state = State.BROKEN
+        assert slot.state is SlotState.BUSY, f"slot {number} is {slot.state.value}: it was not started"
+        slot.state = SlotState.BROKEN
         slot.copied_out.synchronize()
-        slot.state = State.FREE
+        slot.state = SlotState.FREE
         return slot.pinned_out
 
     def stages_ms(self, number: int) -> dict[str, float]:

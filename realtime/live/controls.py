@@ -127,7 +127,7 @@ _KEYS: dict[str, Action | Request] = {
 HELP = (
     ("n  p  or arrows", "next, previous style"),
     ("1 .. 9", "that style"),
-    ("0", "the look at the start"),
+    ("0", "the style at the start"),
     ("+  -  or arrows", "strength"),
     ("k", "keep the colours"),
     ("c", "compare: side by side, split"),
@@ -144,7 +144,7 @@ HELP = (
 
 
 def meaning(key: str) -> Action | Request | int | None:
-    """What a key asks for; a digit: 1 to 9 pick a style, 0 the look that the run began with. None: nothing."""
+    """What a key asks for; a digit: 1 to 9 pick a style, 0 the one that the run began with. None: nothing."""
     key = key.lower()
     return int(key) if len(key) == 1 and key in "0123456789" else _KEYS.get(key)
 
@@ -159,13 +159,13 @@ class Compare(Enum):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StyleList:
-    """The looks that can be chosen: all styles of one net, by name, and the one that the run began with."""
+    """The styles that can be chosen: all of one net, by name, and the one that the run began with."""
 
     names: Sequence[str]
     vectors: Sequence[StyleVector | None] = field(repr=False)
     """float32 `(style_length,)` each; None for a net without styles."""
     start: int
-    """Index of the look that the run began with."""
+    """Index of the one that the run began with."""
     paints: bool = True
     """False where frames are only enlarged: there is nothing to mix."""
 
@@ -175,9 +175,9 @@ class StyleList:
 
 
 def style_list(pipeline: ResolvedPipeline, library: Library, notify: Callable[[str], None]) -> StyleList:
-    """All styles of the chosen look's net, and the look itself where it is none of them. Unusable files are named.
+    """All styles of the chosen net, and the chosen one where it is not among them. Unusable files are reported.
 
-    Where frames are only enlarged there is one look, which mixes nothing.
+    Where frames are only enlarged there is one entry, which mixes nothing.
     """
     chosen = pipeline.style
     if chosen is None:

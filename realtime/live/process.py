@@ -18,7 +18,7 @@ from realtime.pipeline import Pipeline
 from realtime.stats import Timings, now_ns
 from realtime.tasks import Closed
 
-__all__ = ["Forecast", "FrameProcessor"]
+__all__ = ["FinishEstimate", "FrameProcessor"]
 
 _IDLE_S = 0.1
 _MOST_NOTICES = 8
@@ -46,7 +46,7 @@ class FrameProcessor:
         self._pipeline, self._capture, self._controls = pipeline, capture, controls
         self._deliver, self._stopping, self._notify = deliver, stopping, notify
         self._size = pipeline.size
-        self._forecast = Forecast()
+        self._finish = FinishEstimate()
         self._in_flight: deque[LiveFrame] = deque()
         self._last: LiveFrame | None = None
         self._started_ns = 0
@@ -69,8 +69,8 @@ class FrameProcessor:
     def _finish_oldest(self) -> None:
         """Take the next frame just before the oldest is done, so that the engine goes straight on with it."""
         if len(self._in_flight) < self._pipeline.depth and not self._in_flight[0].reused:
-            self._stopping.wait(self._forecast.spare_ns(self._started_ns, now_ns()) / 1e9)
-            self._take(self._forecast.margin_ns() / 1e9)
+            self._stopping.wait(self._finish.spare_ns(self._started_ns, now_ns()) / 1e9)
+            self._take(self._finish.margin_ns() / 1e9)
         self._collect()
 
     def _take(self, timeout_s: float) -> bool:
@@ -89,7 +89,7 @@ class FrameProcessor:
         if self._capture.timing != "demand":
             began_ns = now_ns()  # it came by itself: only a frame made to order costs the time of its making
         self._start(frame)
-        self._forecast.prepared(now_ns() - began_ns)
+        self._finish.prepared(now_ns() - began_ns)
         return True
 
     def _paint_again(self) -> None:
@@ -134,7 +134,7 @@ class FrameProcessor:
             waits_ns = now_ns()
             frame.result = self._pipeline.collect()
             done_ns = now_ns()
-            self._forecast.worked(done_ns - self._started_ns, done_ns - waits_ns)
+            self._finish.worked(done_ns - self._started_ns, done_ns - waits_ns)
             self._started_ns = done_ns
             if not frame.again:
                 self.inferring.add_ns(done_ns - frame.submitted_ns)
@@ -143,7 +143,7 @@ class FrameProcessor:
         self._deliver(frame)
 
 
-class Forecast:
+class FinishEstimate:
     """Says when the engine will be done, so that the next frame is taken as late as it can be without an idle engine.
 
     With two frames in flight at all times, a frame would wait for the whole of the one before it: two frame times from
@@ -166,7 +166,7 @@ class Forecast:
     def worked(self, duration_ns: int, waited_ns: int) -> None:
         """Learn from one frame: how long the engine took, and how long of it somebody waited for its end.
 
-        Nobody waited: it was done before that, so the forecast is too long by an unknown time, and is shortened.
+        Nobody waited: it was done before that, so the estimate is too long by an unknown time, and is shortened.
         """
         if waited_ns < 100_000 and self._work_ns:
             self._work_ns = min(self._work_ns, duration_ns) * 0.97

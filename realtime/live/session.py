@@ -108,7 +108,7 @@ class CamSummary:
     choice: dict[str, object] | None
     """Why this net, where several have the style (realtime.net_choice.NetChoice); None where there was no choice."""
     style: str
-    """The look at the end."""
+    """The name of the style at the end."""
     size: tuple[int, int]
     """(width, height) of what was painted."""
     backend: str
@@ -261,7 +261,7 @@ class _Session:
             self.controls,
             self._capture,
             recording_since_ns=lambda: recorder.began_ns,
-            handovers=lambda: self._pipeline.handovers,
+            hot_swaps=lambda: self._pipeline.hot_swaps,
         )
         with Window(_TITLE, size) as window:
             display = Viewer(
@@ -340,7 +340,7 @@ class _Session:
             device=joined(specs, "device"),
             precision=joined(specs, "precision"),
             in_flight=self._pipeline.depth,
-            handovers=[asdict(handover) | {"line": handover.line} for handover in self._pipeline.handovers],
+            handovers=[asdict(swap) | {"line": swap.line} for swap in self._pipeline.hot_swaps],
             duplicates=capture.duplicates,
             reused=processor.reused,
             reconnects=capture.reconnects,

@@ -85,12 +85,12 @@ class Status:
         capture: Capture,
         *,
         recording_since_ns: Callable[[], int | None],
-        handovers: Callable[[], Sequence[HotSwap]],
+        hot_swaps: Callable[[], Sequence[HotSwap]],
     ) -> None:
-        """handovers: how far engines are that are built while the CPU paints."""
+        """hot_swaps: how far engines are that are built while the CPU paints."""
         self._controls, self._capture = controls, capture
-        self._recording_since_ns, self._handovers = recording_since_ns, handovers
-        self._handed_over = 0
+        self._recording_since_ns, self._hot_swaps = recording_since_ns, hot_swaps
+        self._swaps_told = 0
 
     def notes(self, at_ns: int, *, info: str = "") -> Notes:
         """`info`: rate and latency, which the viewer may have switched off."""
@@ -118,12 +118,12 @@ class Status:
 
     def _building(self, at_ns: int) -> str:
         """The line of an engine that is being built; how a build has ended becomes a message."""
-        found = self._handovers()
-        ended = [handover for handover in found if handover.state != BUILDING]
-        if len(ended) > self._handed_over:
-            self._handed_over = len(ended)
+        found = self._hot_swaps()
+        ended = [swap for swap in found if swap.state != BUILDING]
+        if len(ended) > self._swaps_told:
+            self._swaps_told = len(ended)
             self._controls.say(ended[-1].line, at_ns)
-        return next((handover.line for handover in found if handover.state == BUILDING), "")
+        return next((swap.line for swap in found if swap.state == BUILDING), "")
 
 
 def canvas(original: Picture, painted: Picture, compare: Compare, split: float) -> Picture:

@@ -27,7 +27,7 @@ __all__ = [
     "TILE_SIDE",
     "Tile",
     "TileGrid",
-    "TilePainter",
+    "TiledPipeline",
     "WHOLE_UP_TO",
     "smallest_tile",
     "tile_grid",
@@ -101,7 +101,7 @@ def _aligned(length: int, unit: int) -> int:
     return -(-length // unit) * unit
 
 
-class TilePainter(Closing):
+class TiledPipeline(Closing):
     """Paints pictures of one size. The memory it needs is that of one tile, apart from the two pictures.
 
     Every layer's statistics are measured over all tiles before the next layer's are, then all tiles are painted with
@@ -229,13 +229,12 @@ class PictureStage(Closing):
         TILE_SIDE above WHOLE_UP_TO pixels, or above what a GPU's memory holds. Raises BadInputError, NotTileableError
         for tiles that the net cannot do.
         """
-        if net.spec.scale != 1 and (params.strength != 1 or params.keep_colors):
-            raise BadInputError("strength and kept colours are for nets that paint, not for those that enlarge")
+        params.check_net(net.spec)
         self._net, self._params, self._backend, self._tile = net, params, backend, tile
         self._options = options or EngineOptions()
         self._notice, self._progress = notice, progress
         self._whole: Engine | None = None
-        self._tiles: TilePainter | None = None
+        self._tiles: TiledPipeline | None = None
         self._tiled: TiledNet | None = None
         if tile:
             self._tiled = tiled_net(net)
@@ -311,7 +310,7 @@ class PictureStage(Closing):
         assert self._tiled is not None
         if self._tiles is None or self._tiles.size != size:
             self.close()
-            self._tiles = TilePainter(
+            self._tiles = TiledPipeline(
                 self._tiled, size, side=side, backend=self._backend, options=self._options, progress=self._progress
             )
         painted = self._tiles.paint(frame, self._params.vector)

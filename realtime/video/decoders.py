@@ -38,7 +38,7 @@ __all__ = [
     "error_reason",
     "exact",
     "open_decoder",
-    "open_source",
+    "open_video",
     "origin_of",
     "packets_of",
     "ticks",
@@ -85,7 +85,7 @@ def ticks(seconds: Fraction, time_base: Fraction) -> int:
 
 
 @contextmanager
-def open_source(path: Path) -> Iterator[InputContainer]:
+def open_video(path: Path) -> Iterator[InputContainer]:
     """The file, opened for reading. Raises SourceError where it cannot be, in one line."""
     try:
         container = av.open(os.path.abspath(path), "r", **_LENIENT)
@@ -191,8 +191,8 @@ def choose_decoder(path: Path, wanted: str, notice: Notice) -> str:
 
 @contextmanager
 def open_decoder(path: Path, decoder: str) -> Iterator[InputContainer]:
-    """As `open_source`; with CUDA the video is decoded on the GPU or that is an error. Raises BackendError, too."""
-    with open_source(path) as container:
+    """As `open_video`; with CUDA the video is decoded on the GPU or that is an error. Raises BackendError, too."""
+    with open_video(path) as container:
         video_stream(container, path)  # what is wrong with the file is said before what is wrong with the GPU
         if decoder == CPU:
             yield container

@@ -21,7 +21,7 @@ from realtime.pipeline import Pipeline, ResolvedPipeline, joined, open_pipeline
 from realtime.stats import Rate, now_ns
 from realtime.tasks import BoundedQueue, Closed, TaskGroup
 from realtime.user_options import check_frame_size
-from realtime.video.decoders import Notice, check_decoder, choose_decoder, open_decoder, open_source
+from realtime.video.decoders import Notice, check_decoder, choose_decoder, open_decoder, open_video
 from realtime.video.encoders import AUTO_CODEC, Encoder, check_size, choose_encoder, faster_encoder, pixel_format_for
 from realtime.video.reader import TimedPicture, VideoReader
 from realtime.video.stream_copy import Passthrough, TimeRange
@@ -162,7 +162,7 @@ def stylize_video_file(
         writer = stack.enter_context(_writer(job, reader, encoder, note))
         with writer.errors():
             passthrough = add_streams(
-                stack.enter_context(open_source(job.source)),
+                stack.enter_context(open_video(job.source)),
                 writer.container,
                 video=reader.stream,
                 video_output=writer.stream,

@@ -13,7 +13,7 @@ from rtstyle.commands.options import JsonOption, several
 
 if TYPE_CHECKING:
     from benchmarks.peers.roster import Peer
-    from benchmarks.peers.rounds import Plan
+    from benchmarks.peers.rounds import PeersPlan
 
 # ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
 
@@ -62,7 +62,7 @@ def peers(
 
     from benchmarks.peers.launcher import checked_threads
     from benchmarks.peers.roster import roster, selected
-    from benchmarks.peers.rounds import Plan
+    from benchmarks.peers.rounds import PeersPlan
     from benchmarks.tables import peers_tables
     from engines.backends import AUTO, BACKENDS
     from engines.errors import BadInputError, nearest
@@ -74,7 +74,7 @@ def peers(
     sizes = {"stylize": parse_size(size), "upscale": parse_size(sr_size)}
     for one in sizes.values():
         CamOptions(size=one)
-    plan = Plan(
+    plan = PeersPlan(
         sizes=sizes, frames=frames, warm_up=warm_up, most_s=_MOST_S, rounds=rounds, threads=checked_threads(threads)
     )
     with tempfile.TemporaryDirectory(prefix="rtstyle-peers-") as folder:
@@ -96,7 +96,7 @@ def peers(
     write_figures("peers", figures, peers_tables(figures), save=save, as_json=as_json)
 
 
-def _measured(chosen: list[Peer], plan: Plan, *, work: Path, refresh: bool) -> list[dict[str, Any]]:
+def _measured(chosen: list[Peer], plan: PeersPlan, *, work: Path, refresh: bool) -> list[dict[str, Any]]:
     import sys
 
     from benchmarks.peers.launcher import PeerEnvironment

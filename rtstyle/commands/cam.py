@@ -137,9 +137,9 @@ def _stop_on_signals(stop: threading.Event) -> None:
 def _list(as_json: bool) -> None:
     import json
 
-    from realtime.live.cameras import cameras, cure_for_no_camera, probe
+    from realtime.live.cameras import cameras, cure_for_no_camera, probe_camera
 
-    found = [(camera, probe(camera.path)) for camera in cameras()]
+    found = [(camera, probe_camera(camera.path)) for camera in cameras()]
     if as_json:
         rows = [{"source": c.source, "path": c.path, "name": c.name, "size": size} for c, size in found]
         typer.echo(json.dumps(rows, indent=2))

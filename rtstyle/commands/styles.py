@@ -101,13 +101,13 @@ def sheet(
     """
     from engines.atomic import write_whole
     from engines.library import DEFAULT_NET, Library
-    from rtstyle.sheet import Cell, cells_of_net, check_format, draw_sheet, encoded, read_photo
+    from rtstyle.sheet import Cell, cells_of_net, check_format, draw_sheet, encoded, photo_of_width
 
     check_format(out)
     _check_free(out, force)
     library = Library()
     file = library.net(net if net is not None else DEFAULT_NET)
-    picture = read_photo(photo, width)
+    picture = photo_of_width(photo, width)
     cells = [Cell(picture=picture, name="original", credit=photo.name)]
     cells += cells_of_net(file, picture, library, backend=backend)
     drawn = draw_sheet(cells, columns)

@@ -9,7 +9,7 @@ import typer
 
 from rtstyle.commands import train_options as opt
 from rtstyle.commands.options import JsonOption
-from rtstyle.commands.train_progress import finish, joined, tell
+from rtstyle.commands.train_progress import finish, joined_training, tell
 from train.config import BankConfig
 
 # ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
@@ -49,7 +49,7 @@ def bank(
     opt.need_packages()
     from train.bank import bank_credits, bank_trainer, export_checkpoint
 
-    with joined(out, chosen, restart=restart) as context:
+    with joined_training(out, chosen, restart=restart) as context:
         trainer = bank_trainer(out, chosen, context)
         bank_credits(Path(chosen.styles), credits_file, trainer.task.names)  # a mistake shows before the hours go by
         finish(trainer)

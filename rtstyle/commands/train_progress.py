@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from train.distributed import DistributedContext
     from train.trainer import Progress, Trainer
 
-__all__ = ["finish", "joined", "tell"]
+__all__ = ["finish", "joined_training", "tell"]
 
 _LINE_EVERY_S = 10.0
 _UNITS = {"psnr": " dB"}
@@ -27,7 +27,7 @@ _UNITS = {"psnr": " dB"}
 
 
 @contextlib.contextmanager
-def joined(folder: Path, config: RunConfig, *, restart: bool) -> Iterator[DistributedContext]:
+def joined_training(folder: Path, config: RunConfig, *, restart: bool) -> Iterator[DistributedContext]:
     """Join the processes that train. `restart` clears `folder`; what it holds otherwise has to fit `config`."""
     from train.checkpoint import check_options, forget
     from train.distributed import distributed_context

@@ -9,7 +9,7 @@ import typer
 
 from rtstyle.commands import train_options as opt
 from rtstyle.commands.options import JsonOption
-from rtstyle.commands.train_progress import finish, joined, tell
+from rtstyle.commands.train_progress import finish, joined_training, tell
 from train.config import SrConfig
 
 # ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
@@ -51,7 +51,7 @@ def sr(
 
     if threads:
         torch.set_num_threads(threads)
-    with joined(out, chosen, restart=restart) as context:
+    with joined_training(out, chosen, restart=restart) as context:
         trainer = sr_trainer(out, chosen, context)
         finish(trainer)
         if not context.leads:

@@ -9,7 +9,7 @@ import typer
 
 from rtstyle.commands import train_options as opt
 from rtstyle.commands.options import JsonOption
-from rtstyle.commands.train_progress import finish, joined, tell
+from rtstyle.commands.train_progress import finish, joined_training, tell
 from train.config import StyleConfig
 
 # ruff: noqa: UP045 (typer reads these at run time, on Python 3.10 too)
@@ -68,7 +68,7 @@ def style(
     opt.need_packages()
     from train.style import limit_minutes, style_trainer, write_fitted_style
 
-    with joined(folder, chosen, restart=restart) as context:
+    with joined_training(folder, chosen, restart=restart) as context:
         known = [library.style(other, file) for other in library.styles_of(file) if other != called]
         trainer = style_trainer(folder, chosen, context, file, known)
         if trainer.step == 0 and (minutes is not None or ("steps" not in asked and config is None)):

@@ -128,7 +128,7 @@ def test_the_cost_of_a_net_grows_with_the_area() -> None:
     assert small.gigamacs > 0.1
 
 
-def test_the_floor_is_bytes_over_bandwidth_and_operations_over_speed() -> None:
+def test_the_roofline_is_bytes_over_bandwidth_and_operations_over_speed() -> None:
     by_bytes, by_operations = roofline_ms(Cost(gigamacs=82.6, megabytes=1008), CARDS["RTX 4090"])
     assert by_bytes == pytest.approx(1)
     assert by_operations == pytest.approx(1)

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from engines.backends import open_engine, reports
 from engines.contract import EngineOptions, Picture
 from engines.errors import BackendError, NetFileError
-from engines.import_onnx import check_import, net_from_onnx, probe
+from engines.import_onnx import check_import, net_from_onnx, probe_picture
 from engines.net_file import NetFile, read_net, write_net
 from tests.engines.nets import identity_net
 from tests.engines.plain_nets import plain_model
@@ -48,7 +48,7 @@ def _painted(net: NetFile, frame: Picture, backend: str) -> Picture:
 
 def _same(path: Path, net: NetFile, size: tuple[int, int], white: int) -> None:
     """Every backend paints what the original paints, within 1 of 255."""
-    frame = probe(size)
+    frame = probe_picture(size)
     expected = _original(path, frame, white)
     assert expected.std() > 10  # a picture, or the comparison says nothing
     for report in reports():
@@ -95,7 +95,7 @@ def test_a_net_that_was_traced_for_one_size_paints_every_size(tmp_path: Path) ->
     for size in ((16, 16), (130, 66), (32, 200)):
         _same(free, net, size, 255)
     for size in ((17, 16), (33, 57)):  # not a multiple of the net's
-        assert _painted(net, probe(size), "openvino").shape == (size[1], size[0], 3)
+        assert _painted(net, probe_picture(size), "openvino").shape == (size[1], size[0], 3)
 
 
 def test_an_imported_net_is_a_net_file_that_says_where_it_comes_from(tmp_path: Path) -> None:
@@ -197,10 +197,10 @@ def test_the_import_needs_neither_torch_nor_onnxruntime(tmp_path: Path) -> None:
 
 
 def test_the_probe_has_light_dark_edges_and_colours() -> None:
-    frame = probe((100, 80))
+    frame = probe_picture((100, 80))
     assert frame.shape == (80, 100, 3)
     assert frame.dtype == np.uint8
-    assert np.array_equal(frame, probe((100, 80)))
+    assert np.array_equal(frame, probe_picture((100, 80)))
     assert frame.min() < 50
     assert frame.max() > 200
     assert builtins.min(frame[..., channel].std() for channel in range(3)) > 20

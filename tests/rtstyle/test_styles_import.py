@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engines.import_onnx import probe
+from engines.import_onnx import probe_picture
 from engines.net_file import write_net
 from engines.styles import resolve_style
 from rtstyle import Stylizer
@@ -32,9 +32,9 @@ def _onnx(folder: Path, name: str = "Rain Princess_9.onnx", **form: object) -> P
 
 def _pth(folder: Path, name: str = "candy.pth") -> Path:
     torch = pytest.importorskip("torch")
-    from tests.train.transformer_net import made_up_net, with_stale_statistics
+    from tests.train.transformer_net import random_net, with_stale_statistics
 
-    torch.save(with_stale_statistics(made_up_net(5)), folder / name)
+    torch.save(with_stale_statistics(random_net(5)), folder / name)
     return folder / name
 
 
@@ -45,10 +45,10 @@ def test_an_onnx_file_becomes_a_net_that_the_commands_can_use(home: Path, tmp_pa
     assert (home / "rain-princess-9.onnx").exists()
     assert resolve_style("rain-princess-9").vector is None
     with Stylizer("rain-princess-9") as stylizer:
-        assert stylizer(probe((101, 67))).shape == (67, 101, 3)
+        assert stylizer(probe_picture((101, 67))).shape == (67, 101, 3)
     listed = json.loads(run("styles", "list", "--json").stdout)
     assert {"name": "rain-princess-9", "net": "rain-princess-9", "artist": "", "year": ""}.items() <= listed[-1].items()
-    Image.fromarray(probe((96, 64))).save(tmp_path / "photo.png")
+    Image.fromarray(probe_picture((96, 64))).save(tmp_path / "photo.png")
     run("styles", "sheet", tmp_path / "photo.png", tmp_path / "sheet.png", "--net", "rain-princess-9")
 
 
@@ -57,7 +57,7 @@ def test_a_checkpoint_becomes_a_net_that_the_commands_can_use(home: Path, tmp_pa
     assert facts["path"] == str(home / "my-candy.onnx")
     assert facts["difference"] <= 1
     with Stylizer(net="my-candy") as stylizer:
-        assert stylizer(probe((64, 64))).std() > 5
+        assert stylizer(probe_picture((64, 64))).std() > 5
     shown = json.loads(run("styles", "show", "my-candy", "--json").stdout)
     assert shown["digest"] == facts["digest"]
     assert shown["training"]["imported_from"] == "candy.pth"
@@ -146,4 +146,4 @@ def test_without_torch_a_checkpoint_is_refused_with_the_line_that_installs_it(tm
 
 def test_without_torch_an_onnx_file_is_imported(tmp_path: Path) -> None:
     run("styles", "import", _onnx(tmp_path, "a.onnx"), env=blocked(tmp_path))
-    assert np.array_equal(*(Stylizer("a")(probe((32, 32))) for _ in range(2)))
+    assert np.array_equal(*(Stylizer("a")(probe_picture((32, 32))) for _ in range(2)))

@@ -64,7 +64,7 @@ def test_a_net_of_another_kind_comes_to_paint_as_its_teacher_does(pictures: Path
     assert differences[0] > differences[1] == 0
 
 
-def test_steps_of_imitation_are_not_counted_as_training_on_paintings(
+def test_steps_of_distillation_are_not_counted_as_training_on_paintings(
     pictures: Path, taught: Path, tmp_path: Path
 ) -> None:
     _train(tmp_path / "run", pictures, net="fast", distill=str(taught))

@@ -17,10 +17,10 @@ torch = pytest.importorskip("torch")
 from engines.backends import open_engine, reports  # noqa: E402
 from engines.contract import EngineOptions, Picture  # noqa: E402
 from engines.errors import BadInputError  # noqa: E402
-from engines.import_onnx import probe  # noqa: E402
+from engines.import_onnx import probe_picture  # noqa: E402
 from engines.net_file import NetFile  # noqa: E402
 from tests.conftest import shared  # noqa: E402
-from tests.train.transformer_net import TransformerNet, made_up_net, with_stale_statistics  # noqa: E402
+from tests.train.transformer_net import TransformerNet, random_net, with_stale_statistics  # noqa: E402
 from train.import_checkpoint import net_from_checkpoint, plain_from_weights, weights_from_checkpoint  # noqa: E402
 
 
@@ -55,17 +55,17 @@ def _same(net: NetFile, original: TransformerNet, frame: Picture) -> None:
 @pytest.mark.parametrize("stale", [False, True], ids=["today", "old"])
 @pytest.mark.parametrize("width", [32, 16, 8, 5])
 def test_the_net_paints_as_pytorch_does_whatever_its_width(tmp_path: Path, width: int, stale: bool) -> None:
-    net = made_up_net(width, seed=width)
+    net = random_net(width, seed=width)
     path = _saved(tmp_path, with_stale_statistics(net) if stale else net.state_dict())
     imported = net_from_checkpoint(path, name="candy")
     assert imported.difference <= 1
     assert imported.net.spec.size_multiple == 4
     assert imported.net.spec.training["width"] == width
-    _same(imported.net, net, probe((96, 68)))
+    _same(imported.net, net, probe_picture((96, 68)))
 
 
 def test_stale_statistics_change_nothing(tmp_path: Path) -> None:
-    net = made_up_net(8)
+    net = random_net(8)
     today = weights_from_checkpoint(_saved(tmp_path, net.state_dict()).read_bytes(), "today")
     old = weights_from_checkpoint(_saved(tmp_path, with_stale_statistics(net)).read_bytes(), "old")
     one, other = (plain_from_weights(weights).SerializeToString(deterministic=True) for weights in (today, old))
@@ -75,7 +75,7 @@ def test_stale_statistics_change_nothing(tmp_path: Path) -> None:
 def test_a_real_photo_is_painted_as_pytorch_does(tmp_path: Path) -> None:
     file = sorted(shared("content").glob("*.jpg"))[7]
     photo = np.asarray(cv2.resize(cv2.imread(str(file)), (320, 240))[..., ::-1], np.uint8).copy()
-    net = made_up_net(16)
+    net = random_net(16)
     _same(net_from_checkpoint(_saved(tmp_path, net.state_dict()), name="candy").net, net, photo)
 
 
@@ -89,13 +89,13 @@ def test_a_real_photo_is_painted_as_pytorch_does(tmp_path: Path) -> None:
     ids=["nested", "data parallel", "double"],
 )
 def test_other_ways_to_save_the_same_weights_are_taken(tmp_path: Path, wrap: Any) -> None:
-    weights = made_up_net(5).state_dict()
+    weights = random_net(5).state_dict()
     found = weights_from_checkpoint(_saved(tmp_path, wrap(dict(weights))).read_bytes(), "candy")
     assert all(torch.equal(found[key], value) for key, value in weights.items())
 
 
 def test_files_of_pytorch_before_1_6_are_taken(tmp_path: Path) -> None:
-    net = made_up_net(5)
+    net = random_net(5)
     path = _saved(tmp_path, with_stale_statistics(net), _use_new_zipfile_serialization=False)
     assert path.read_bytes()[:2] != b"PK"
     assert net_from_checkpoint(path, name="candy").difference <= 1
@@ -160,7 +160,7 @@ def _nan(weights: dict[str, Any]) -> None:
     ],
 )
 def test_weights_that_are_not_such_a_net_are_refused(tmp_path: Path, change: Any, said: str) -> None:
-    weights = dict(made_up_net(5).state_dict())
+    weights = dict(random_net(5).state_dict())
     change(weights)
     with pytest.raises(BadInputError, match=said):
         net_from_checkpoint(_saved(tmp_path, weights), name="candy")
@@ -174,7 +174,7 @@ def test_other_content_is_refused(tmp_path: Path, content: object) -> None:
 
 def test_a_truncated_checkpoint_is_refused_wherever_it_ends() -> None:
     buffer = io.BytesIO()
-    torch.save(made_up_net(2).state_dict(), buffer)
+    torch.save(random_net(2).state_dict(), buffer)
     content = buffer.getvalue()
     for length in range(0, len(content), len(content) // 25):
         with pytest.raises(BadInputError):
@@ -182,5 +182,5 @@ def test_a_truncated_checkpoint_is_refused_wherever_it_ends() -> None:
 
 
 def test_the_graph_is_valid_onnx() -> None:
-    weights = {key: value.float() for key, value in made_up_net(3).state_dict().items()}
+    weights = {key: value.float() for key, value in random_net(3).state_dict().items()}
     onnx.checker.check_model(plain_from_weights(weights), full_check=True)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["TransformerNet", "made_up_net", "with_stale_statistics"]
+__all__ = ["TransformerNet", "random_net", "with_stale_statistics"]
 
 
 class _Conv(nn.Module):
@@ -61,7 +61,7 @@ class TransformerNet(nn.Module):
 
 
 @torch.no_grad()
-def made_up_net(width: int = 32, seed: int = 0) -> TransformerNet:
+def random_net(width: int = 32, seed: int = 0) -> TransformerNet:
     """Random weights that paint in full colours: nothing near black or white only, norms that matter."""
     torch.manual_seed(seed)
     net = TransformerNet(width).eval()

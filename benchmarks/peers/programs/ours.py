@@ -37,5 +37,5 @@ def _about(job: Job) -> str:
     settings, (width, height) = job["settings"], job["size"]
     wanted = StyleOptions(net=settings.get("net"), sr=settings.get("sr"), sr_mode=settings.get("sr_mode"))
     chosen, options = resolve(wanted), EngineOptions(cache=cache_folder())
-    with open_pipeline(chosen, (width, height), backend=settings["backend"], options=options) as painter:
-        return f"{joined(painter.specs, 'backend')} {joined(painter.specs, 'precision')}"
+    with open_pipeline(chosen, (width, height), backend=settings["backend"], options=options) as opened:
+        return f"{joined(opened.specs, 'backend')} {joined(opened.specs, 'precision')}"

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.peers.launcher import PeerEnvironment
 from benchmarks.peers.roster import Peer
-from benchmarks.peers.rounds import Plan, measure_peers
+from benchmarks.peers.rounds import PeersPlan, measure_peers
 from tests.benchmarks.peers.programs import IDENTITY, written
 
 _STREAM = """
@@ -44,7 +44,9 @@ def test_rows_have_rates_ratios_and_reasons_in_order(tmp_path: Path) -> None:
         _peer(tmp_path, "tires", _LATER),
         _peer(tmp_path, "repeats", _TWICE, "upscale"),
     ]
-    plan = Plan(sizes={"stylize": (32, 16), "upscale": (16, 16)}, frames=4, warm_up=1, most_s=60, rounds=2, threads=1)
+    plan = PeersPlan(
+        sizes={"stylize": (32, 16), "upscale": (16, 16)}, frames=4, warm_up=1, most_s=60, rounds=2, threads=1
+    )
     said: list[str] = []
     environment = PeerEnvironment(tmp_path / "none", report=said.append)
     work = tmp_path / "work"
@@ -75,7 +77,7 @@ def test_rows_have_rates_ratios_and_reasons_in_order(tmp_path: Path) -> None:
 
 def test_without_ours_there_are_rates_and_no_ratios(tmp_path: Path) -> None:
     peers = [_peer(tmp_path, "ours", _BROKEN), _peer(tmp_path, "identity", IDENTITY)]
-    plan = Plan(sizes={"stylize": (32, 16)}, frames=3, warm_up=1, most_s=60, rounds=1, threads=1)
+    plan = PeersPlan(sizes={"stylize": (32, 16)}, frames=3, warm_up=1, most_s=60, rounds=1, threads=1)
     environment = PeerEnvironment(tmp_path / "none", report=print)
     rows = measure_peers(
         peers, plan, python=Path(sys.executable), environment=environment, work=tmp_path, report=lambda _: None

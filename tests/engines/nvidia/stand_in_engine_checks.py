@@ -92,16 +92,16 @@ def test_a_picture_in_tiles_is_measured_on_the_cpu_and_painted_on_the_gpu(
     net: NetFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from engines.tiling import tiled_net
-    from realtime.pictures.paint import TilePainter
+    from realtime.pictures.paint import TiledPipeline
 
     tiled, size, style = tiled_net(net), (260, 132), trial_style(net)
     runtime, _ = cpu_runtime("tensorrt-rtx", tiled.painting, pytest.importorskip("tensorrt_rtx"))
     monkeypatch.setattr(opener, "load_runtime", lambda _: runtime)
     frame = trial_pictures(size)[3]
-    with TilePainter(tiled, size, side=144, options=EngineOptions(cache=tmp_path)) as painter:
-        assert (painter.engine.spec.backend, painter.engine.spec.precision) == ("tensorrt-rtx", "f32")
-        assert len(painter.grid.tiles) > 1
-        picture = painter.paint(frame, style)
+    with TiledPipeline(tiled, size, side=144, options=EngineOptions(cache=tmp_path)) as pipeline:
+        assert (pipeline.engine.spec.backend, pipeline.engine.spec.precision) == ("tensorrt-rtx", "f32")
+        assert len(pipeline.grid.tiles) > 1
+        picture = pipeline.paint(frame, style)
     with open_engine(net, size, backend="openvino", options=EngineOptions(precision="f32")) as whole:
         whole.submit(frame, style)
         assert np.abs(whole.collect().astype(int) - picture).max() <= 1
@@ -115,13 +115,13 @@ def test_how_much_is_painted_whole_depends_on_the_memory_of_the_gpu(
     from realtime.pictures import paint
     from realtime.pipeline import StyleParams
 
-    painter = paint.PictureStage(net, StyleParams(vector=trial_style(net)))
-    large = painter._whole_up_to()
+    pipeline = paint.PictureStage(net, StyleParams(vector=trial_style(net)))
+    large = pipeline._whole_up_to()
     assert large > paint.WHOLE_UP_TO  # 8 GB
-    assert painter._side_for((5000, 4000)) is None
+    assert pipeline._side_for((5000, 4000)) is None
     small = replace(find_gpu(), memory=1 << 30)
     monkeypatch.setattr(paint, "find_gpu", lambda: small)
-    assert painter._whole_up_to() == pytest.approx(large / 8, rel=0.01)
-    assert painter._side_for((5000, 4000)) == paint.TILE_SIDE
+    assert pipeline._whole_up_to() == pytest.approx(large / 8, rel=0.01)
+    assert pipeline._side_for((5000, 4000)) == paint.TILE_SIDE
     on_cpu = paint.PictureStage(net, StyleParams(vector=trial_style(net)), backend="openvino")
     assert on_cpu._whole_up_to() == paint.WHOLE_UP_TO

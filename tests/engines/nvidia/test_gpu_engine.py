@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engines.errors import BackendError
-from engines.nvidia.gpu_engine import Slot, Slots, State
+from engines.nvidia.gpu_engine import Slot, Slots, SlotState
 from tests.engines.nvidia.recording import RecordingCuda
 
 
@@ -134,7 +134,7 @@ def test_a_step_that_fails_breaks_its_slot_for_good_and_leaves_the_others_readab
     cuda.fails_at = step
     with pytest.raises(BackendError, match="lost"):
         slots.start(1)
-    assert slots.slots[1].state is State.BROKEN
+    assert slots.slots[1].state is SlotState.BROKEN
     assert slots.finish(0)[0] == 107
     for use in (slots.start, slots.finish):
         with pytest.raises(BackendError, match="--backend openvino"):

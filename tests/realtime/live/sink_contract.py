@@ -96,7 +96,7 @@ def _check_window(folder: Path) -> None:
     for check in CONTRACT:
         controls = Controls(StyleList(names=("a",), vectors=(None,), start=0))
         capture = SimpleNamespace(trouble_at=lambda _: "")
-        status = Status(controls, capture, recording_since_ns=lambda: None, handovers=tuple)  # type: ignore[arg-type]
+        status = Status(controls, capture, recording_since_ns=lambda: None, hot_swaps=tuple)  # type: ignore[arg-type]
         with Window(check.__name__, SIZE) as window:
             viewer = Viewer(window, controls, status, turn=lambda: True, folder=folder)
             check((viewer, lambda viewer=viewer: viewer.shown))  # type: ignore[misc]

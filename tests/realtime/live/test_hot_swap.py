@@ -105,7 +105,7 @@ def test_a_run_begins_on_the_cpu_is_recorded_throughout_and_says_when_it_goes_on
     assert {picture.shape for picture in pictures} == {(_SIZE[1], _SIZE[0], 3)}
 
 
-def test_frames_of_another_size_come_on_both_sides_of_the_handover(go: _Go, tmp_path: Path) -> None:
+def test_frames_of_another_size_come_on_both_sides_of_the_hot_swap(go: _Go, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mkv", [50 * n for n in range(40)])
     summary, notices = _run(go, source=str(clip), size=(80, 80), loop=True)
     assert (summary.size, summary.backend) == ((80, 80), "onnxruntime")
@@ -119,7 +119,7 @@ def test_a_run_that_ends_before_the_engine_is_there_says_so_and_stops_the_build(
     assert not go.is_set()
 
 
-def test_styles_change_and_pictures_are_enlarged_on_both_sides_of_the_handover(go: _Go) -> None:
+def test_styles_change_and_pictures_are_enlarged_on_both_sides_of_the_hot_swap(go: _Go) -> None:
     resolved, told = ResolvedPipeline(net=tint_net(), upscaler=identity_net(scale=2)), []
     frame = np.random.default_rng(0).integers(60, 180, (_SIZE[1], _SIZE[0], 3), np.uint8)
     shifts = [np.float32([0.1 * n, 0, -0.1 * n]) for n in range(8)]
@@ -127,19 +127,19 @@ def test_styles_change_and_pictures_are_enlarged_on_both_sides_of_the_handover(g
 
     def paint(at_once: Callable[[str], None] | None) -> list[np.ndarray]:
         pictures = []
-        with open_pipeline(resolved, _SIZE, options=options, at_once=at_once) as painter:
+        with open_pipeline(resolved, _SIZE, options=options, at_once=at_once) as pipeline:
             for number, shift in enumerate(shifts):
                 if number == 4 and at_once is not None:
                     go.set()
-                    for engine in painter.engines:
+                    for engine in pipeline.engines:
                         assert isinstance(engine, FallbackEngine)
                         assert engine.wait_ready(60)
-                painter.submit(frame, StyleParams(vector=shift))
-                pictures.append(painter.collect())
+                pipeline.submit(frame, StyleParams(vector=shift))
+                pictures.append(pipeline.collect())
             if at_once is not None:
-                assert [spec.backend for spec in painter.specs] == ["onnxruntime", "onnxruntime"]
+                assert [spec.backend for spec in pipeline.specs] == ["onnxruntime", "onnxruntime"]
         return pictures
 
-    for warmed, plain in zip(paint(told.append), paint(None), strict=True):
-        assert np.abs(warmed.astype(int) - plain).max() <= 1
+    for swapped, plain in zip(paint(told.append), paint(None), strict=True):
+        assert np.abs(swapped.astype(int) - plain).max() <= 1
     assert [text.startswith("now on Better") for text in told] == [False, False, True, True]

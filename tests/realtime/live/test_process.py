@@ -16,7 +16,7 @@ from engines.styles import resolve_style
 from realtime.live.capture import Capture
 from realtime.live.controls import FADE_NS, Controls, Key, StyleList
 from realtime.live.frame import EndOfSource, LiveFrame, Timing
-from realtime.live.process import Forecast, FrameProcessor
+from realtime.live.process import FinishEstimate, FrameProcessor
 from realtime.pipeline import Pipeline, StyleParams
 from realtime.stats import now_ns
 from tests.realtime.live.waiting import wait_until
@@ -210,20 +210,20 @@ def test_an_engine_that_fails_ends_the_loop_with_its_error(engine: Engine) -> No
 
 @given(work_ms=st.floats(3, 500))
 def test_the_next_frame_is_asked_for_shortly_before_the_end_of_the_last(work_ms: float) -> None:
-    forecast = Forecast()
-    assert forecast.spare_ns(0, 0) == 0
+    estimate = FinishEstimate()
+    assert estimate.spare_ns(0, 0) == 0
     for _ in range(50):
-        forecast.worked(round(work_ms * _MS), waited_ns=_MS)
-    spare_ns = forecast.spare_ns(0, 0)
+        estimate.worked(round(work_ms * _MS), waited_ns=_MS)
+    spare_ns = estimate.spare_ns(0, 0)
     assert 0.5 * work_ms * _MS < spare_ns < work_ms * _MS
 
 
 def test_a_forecast_that_is_too_long_shrinks_until_somebody_waits_again() -> None:
     """After a slow frame nobody would ever wait, and nothing would be learnt, if it did not."""
-    forecast = Forecast()
-    forecast.worked(200 * _MS, waited_ns=_MS)
+    estimate = FinishEstimate()
+    estimate.worked(200 * _MS, waited_ns=_MS)
     for _ in range(200):
-        spare_ns = forecast.spare_ns(0, 0)
+        spare_ns = estimate.spare_ns(0, 0)
         took_ns = max(20 * _MS, spare_ns)  # the engine needs 20 ms, and is collected after the wait
-        forecast.worked(took_ns, waited_ns=max(0, 20 * _MS - spare_ns))
-    assert 10 * _MS < forecast.spare_ns(0, 0) < 20 * _MS
+        estimate.worked(took_ns, waited_ns=max(0, 20 * _MS - spare_ns))
+    assert 10 * _MS < estimate.spare_ns(0, 0) < 20 * _MS

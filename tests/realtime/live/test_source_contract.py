@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from engines.errors import SourceError
-from realtime.live.cameras import cameras, probe
+from realtime.live.cameras import cameras, probe_camera
 from realtime.live.frame import EndOfSource, LiveFrame, Source, Timing
 from realtime.live.sources import open_source
 from realtime.stats import now_ns
@@ -60,7 +60,7 @@ def _network_file(folder: Path) -> Iterator[Source]:
 
 @contextmanager
 def _camera(folder: Path) -> Iterator[Source]:  # noqa: ARG001
-    usable = [camera for camera in cameras() if probe(camera.path)]
+    usable = [camera for camera in cameras() if probe_camera(camera.path)]
     if not usable:
         pytest.skip("needs a camera")
     yield open_source(usable[0].source)

@@ -42,10 +42,10 @@ def test_small_pictures_are_enlarged_for_the_window() -> None:
 
 
 def _status(
-    controls: Controls, *, trouble: str = "", since_ns: int | None = None, handovers: tuple[HotSwap, ...] = ()
+    controls: Controls, *, trouble: str = "", since_ns: int | None = None, hot_swaps: tuple[HotSwap, ...] = ()
 ) -> Status:
     capture = SimpleNamespace(trouble_at=lambda _: trouble)
-    return Status(controls, capture, recording_since_ns=lambda: since_ns, handovers=lambda: handovers)  # type: ignore[arg-type]
+    return Status(controls, capture, recording_since_ns=lambda: since_ns, hot_swaps=lambda: hot_swaps)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -55,10 +55,10 @@ def controls() -> Controls:
 
 def test_the_screen_shows_what_is_being_built_and_then_that_it_paints(controls: Controls) -> None:
     swap = HotSwap(net="fast", title="TensorRT", state=BUILDING, seconds=12.3)
-    building = _status(controls, handovers=(swap,)).notes(0)
+    building = _status(controls, hot_swaps=(swap,)).notes(0)
     assert building.building == "TensorRT engine for net fast is being built, the CPU paints: 12 s"
     assert building.message == ""
-    status = _status(controls, handovers=(HotSwap(net="fast", title="TensorRT", state=DONE, seconds=41.6),))
+    status = _status(controls, hot_swaps=(HotSwap(net="fast", title="TensorRT", state=DONE, seconds=41.6),))
     done = status.notes(0)
     assert (done.building, done.message) == ("", "now on TensorRT, net fast, after 42 s")
     assert status.notes(10**10).message == ""  # said once

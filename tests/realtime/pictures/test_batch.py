@@ -21,10 +21,10 @@ F32 = EngineOptions(precision="f32")
 
 
 def _paint(net: NetFile, params: StyleParams, folder: Path, out: Path, said: list[str]) -> BatchSummary:
-    with PicturePipeline(ResolvedPipeline(net=net, params=params), options=F32) as painter:
+    with PicturePipeline(ResolvedPipeline(net=net, params=params), options=F32) as pipeline:
         return paint_batch(
             plan_pictures([str(folder)], str(out)),
-            painter,
+            pipeline,
             BatchOptions(),
             notice=said.append,
             failed=lambda error: said.append(str(error)),

@@ -12,7 +12,7 @@ from engines.errors import BackendError, BadInputError
 from engines.net_file import NetFile, NetSpec
 from engines.styles import resolve_style
 from engines.tiling import tiled_net
-from realtime.pictures.paint import TilePainter, smallest_tile, tile_grid
+from realtime.pictures.paint import TiledPipeline, smallest_tile, tile_grid
 from tests.engines.tiled_nets import affine_net, normalising_net, sharpening_net
 
 
@@ -77,9 +77,9 @@ def _tiled(
     net: NetFile, frame: Picture, style: StyleVector | None, *, side: int, backend: str, options: EngineOptions
 ) -> Picture:
     size = (frame.shape[1], frame.shape[0])
-    with TilePainter(tiled_net(net), size, side=side, backend=backend, options=options) as painter:
-        assert len(painter.grid.tiles) > 3
-        return painter.paint(frame, style)
+    with TiledPipeline(tiled_net(net), size, side=side, backend=backend, options=options) as pipeline:
+        assert len(pipeline.grid.tiles) > 3
+        return pipeline.paint(frame, style)
 
 
 @pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
@@ -105,12 +105,12 @@ def test_tiles_are_painted_in_float_where_the_net_alone_would_run_in_8_bits() ->
     chosen, frame = resolve_style("udnie"), _uneven(403, 262)
     assert chosen.net.spec.int8_scales
     size = (frame.shape[1], frame.shape[0])
-    with TilePainter(tiled_net(chosen.net), size, side=224, backend="openvino") as painter:
-        assert painter.engine.spec.precision in ("bf16", "f32")
-        tiled = painter.paint(frame, chosen.vector)
+    with TiledPipeline(tiled_net(chosen.net), size, side=224, backend="openvino") as pipeline:
+        assert pipeline.engine.spec.precision in ("bf16", "f32")
+        tiled = pipeline.paint(frame, chosen.vector)
     assert cv2.PSNR(_whole(chosen.net, frame, chosen.vector, "openvino", F32), tiled) > 40
     with pytest.raises(BackendError, match="tiles are painted in bf16 or f32, got int8"):
-        TilePainter(tiled_net(chosen.net), size, side=224, options=EngineOptions(precision="int8"))
+        TiledPipeline(tiled_net(chosen.net), size, side=224, options=EngineOptions(precision="int8"))
 
 
 @pytest.mark.parametrize("size", [(101, 67), (64, 128)])
@@ -133,11 +133,11 @@ def test_statistics_are_those_of_the_whole_picture_and_not_of_a_tile() -> None:
 def test_an_upscaler_is_painted_in_tiles_at_once() -> None:
     net, frame = sharpening_net(scale=3), _uneven(90, 71)
     steps: list[tuple[int, int]] = []
-    with TilePainter(
+    with TiledPipeline(
         tiled_net(net), (90, 71), side=40, options=F32, progress=lambda *step: steps.append(step)
-    ) as painter:
-        tiled = painter.paint(frame, None)
-        tiles = len(painter.grid.tiles)
+    ) as pipeline:
+        tiled = pipeline.paint(frame, None)
+        tiles = len(pipeline.grid.tiles)
     assert tiled.shape == (213, 270, 3)
     assert np.array_equal(tiled, _whole(net, frame, None, "openvino", F32))
     assert steps == [(step, tiles) for step in range(1, tiles + 1)]
@@ -146,7 +146,7 @@ def test_an_upscaler_is_painted_in_tiles_at_once() -> None:
 def test_progress_counts_the_measuring_too() -> None:
     frame, steps = _uneven(80, 60), []
     net = tiled_net(affine_net())
-    with TilePainter(net, (80, 60), side=40, options=F32, progress=lambda *step: steps.append(step)) as painter:
-        painter.paint(frame, None)
-        total = 3 * len(painter.grid.tiles)
+    with TiledPipeline(net, (80, 60), side=40, options=F32, progress=lambda *step: steps.append(step)) as pipeline:
+        pipeline.paint(frame, None)
+        total = 3 * len(pipeline.grid.tiles)
     assert steps == [(step, total) for step in range(1, total + 1)]

@@ -205,7 +205,7 @@ def test_the_scale_of_another_loss_network_does_not_matter(network: LossNetwork)
     other.convs["relu2_2"].weight.mul_(0.01)
     other.convs["relu2_2"].bias.mul_(0.01)
     made, original = torch.rand(2, 1, 3, 32, 32)
-    losses = [feature_loss(made, original, judge).item() for judge in (one, other)]
+    losses = [feature_loss(made, original, network).item() for network in (one, other)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
     assert losses[0] > 0
 
