@@ -1,4 +1,4 @@
-"""The parity check: whether an engine paints what the reference paints, the same net on the CPU in float32.
+"""The parity check: does an engine paint the same as the reference, which is the net on the CPU in float32?
 
 Also the reference runner, for float graphs that are not nets yet.
 """

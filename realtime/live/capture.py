@@ -1,4 +1,4 @@
-"""The thread that owns the source: numbers frames, plays files at their own rate, opens again what has gone."""
+"""The thread that owns the source: it numbers frames, paces files, and reopens a source that has gone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The record of a live frame, and the two kinds of ends that it travels between.
+"""The record of a live frame, and the protocols of where it comes from and where it goes.
 
     Source.read -> Capture -> FrameProcessor -> every Sink
 

@@ -1,4 +1,4 @@
-"""Sinks beside the recorder: what the main thread shows and counts, and a virtual camera.
+"""The display, which shows and counts frames in the main thread, and the virtual camera. (The recorder is in `record`.)
 
 A new sink is one class with the members of `realtime.live.frame.Sink`, and a line in `realtime.live.session`.
 """

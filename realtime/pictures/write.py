@@ -38,7 +38,7 @@ _STANDARD = "-"
 
 _PICTURE_ENDINGS = frozenset(
     [ending for endings in FORMATS.values() for ending in endings]
-    + [".avif", ".bmp", ".gif", ".jp2", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff"]
+    + [".avif", ".bmp", ".gif", ".jp2", ".pbm", ".pgm", ".pnm", ".ppm", ".tga", ".tif", ".tiff"]
 )
 """Which files of a folder are taken. A file that is named by itself is read whatever its ending."""
 
@@ -236,7 +236,7 @@ def _check_apart(tasks: list[PictureTask]) -> None:
 
 
 def _apart_from_originals(tasks: list[PictureTask]) -> list[PictureTask]:
-    """Refuse to paint over what is to be painted, even where --force allows to overwrite."""
+    """Refuse to paint over what is to be painted, even where `overwrite` is given."""
     originals = {task.source.resolve() for task in tasks if task.source is not None}
     for task in tasks:
         if task.target is not None and task.target.resolve() in originals:
