@@ -18,7 +18,7 @@ def read_whole(path: Path, *, largest: int, error: type[BadInputError] = BadInpu
             raise error(f"{path}: expected a file, this is none")
         size = path.stat().st_size
         if size > largest:
-            raise error(f"{path}: expected at most {_spoken(largest)}, the file has {_spoken(size)}")
+            raise error(f"{path}: expected at most {_size_text(largest)}, the file has {_size_text(size)}")
         return path.read_bytes()
     except OSError as reason:
         raise error(f"{path}: cannot be read: {reason.strerror or reason}") from reason
@@ -40,5 +40,5 @@ def write_whole(path: Path, content: bytes) -> None:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def _spoken(size: int) -> str:
+def _size_text(size: int) -> str:
     return f"{size / 2**20:.0f} MB" if size >= 2**20 else f"{size} bytes"

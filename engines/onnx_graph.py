@@ -126,7 +126,7 @@ def check_ends(model: onnx.ModelProto, style_length: int, label: str) -> None:
     ):
         found = {value.name: _type_of(value) for value in values}
         if found != expected:
-            raise NetFileError(f"{label}: expected {what} {_spoken(expected)}, found {_spoken(found)}")
+            raise NetFileError(f"{label}: expected {what} {_ends_text(expected)}, found {_ends_text(found)}")
 
 
 def _type_of(value: onnx.ValueInfoProto) -> _End:
@@ -135,7 +135,7 @@ def _type_of(value: onnx.ValueInfoProto) -> _End:
     return tensor.elem_type, shape
 
 
-def _spoken(ends: Mapping[str, _End]) -> str:
+def _ends_text(ends: Mapping[str, _End]) -> str:
     import onnx
 
     types = {number: name.lower() for name, number in onnx.TensorProto.DataType.items()}

@@ -55,8 +55,8 @@ class SizeRange:
 
     def __str__(self) -> str:
         if self.is_fixed:
-            return _spoken(self.typical)
-        return f"{_spoken(self.smallest)}..{_spoken(self.typical)}..{_spoken(self.largest)}"
+            return _size_text(self.typical)
+        return f"{_size_text(self.smallest)}..{_size_text(self.typical)}..{_size_text(self.largest)}"
 
     @property
     def is_fixed(self) -> bool:
@@ -163,7 +163,7 @@ def make_key(
     )
 
 
-def _spoken(size: tuple[int, int]) -> str:
+def _size_text(size: tuple[int, int]) -> str:
     return f"{size[0]}x{size[1]}"
 
 

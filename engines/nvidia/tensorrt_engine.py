@@ -32,7 +32,7 @@ __all__ = ["STORE_FOLDER", "TensorRtBackend", "TensorRtEngine", "make_engine"]
 
 STORE_FOLDER = "nvidia"
 """Below the cache folder."""
-_SAID_EVERY_S = 5.0
+_LOG_EVERY_S = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -174,19 +174,19 @@ def _built(
     with contextlib.ExitStack() as stack:
         if report is None:
             what = f"{runtime.facts.title} compiles net {key.net} for {key.sizes}"
-            report = stack.enter_context(_spoken(what))
+            report = stack.enter_context(_logged_progress(what))
         return build_plan(runtime, graph, key, timing_path=timing_path, report=report, cancelled=cancelled)
 
 
 @contextlib.contextmanager
-def _spoken(what: str) -> Iterator[Report]:
-    """Notices for a caller that shows no progress bar: at the start, every five seconds, at the end."""
+def _logged_progress(what: str) -> Iterator[Report]:
+    """Progress in the log, for a caller that shows no progress bar: at the start, every five seconds, at the end."""
     began = last = time.monotonic()
     _log.warning("%s: once, then it is kept", what)
 
     def report(fraction: float, phase: str) -> None:
         nonlocal last
-        if time.monotonic() - last >= _SAID_EVERY_S:
+        if time.monotonic() - last >= _LOG_EVERY_S:
             last = time.monotonic()
             _log.warning("%s: %d %%, %.0f s (%s)", what, 100 * fraction, last - began, phase)
 

@@ -120,14 +120,14 @@ def _described(progress: Progress) -> str:
     terms = "  ".join(f"{name} {_rounded(value)}" for name, value in progress.losses.items() if value)
     figures = "".join(f"  {name} {value:.2f}{_UNITS.get(name, '')}" for name, value in progress.figures.items())
     skipped = f"  {progress.broken} broken photos skipped" if progress.broken else ""
-    return f"{terms}{figures}  {_spoken(progress.seconds_left)} left{skipped}"
+    return f"{terms}{figures}  {_duration_text(progress.seconds_left)} left{skipped}"
 
 
 def _rounded(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.4f}"
 
 
-def _spoken(seconds: float) -> str:
+def _duration_text(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
