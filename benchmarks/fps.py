@@ -21,7 +21,8 @@ from benchmarks.results import Spread, size_text
 from engines.backends import AUTO, BACKENDS
 from engines.cache import cache_folder
 from engines.contract import EngineOptions
-from engines.errors import BackendError, BadInputError, MissingPackageError, nearest
+from engines.errors import BackendError, BadInputError, MissingPackageError
+from engines.names import nearest
 from realtime.live.session import CamOptions
 from realtime.pipeline import ResolvedPipeline, joined, open_pipeline, resolve
 from realtime.stats import Timings, now_ns

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from engines.backends import open_engine
 from engines.contract import Engine, EngineOptions
-from engines.errors import BadInputError, nearest
+from engines.errors import BadInputError
 from engines.library import Library, Style
+from engines.names import nearest
 from engines.net_file import NetFile
 
 __all__ = ["StyledNet", "styled_nets"]

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from engines.contract import Engine, EngineOptions
-from engines.errors import BackendError, BadInputError, MissingPackageError, nearest
+from engines.errors import BackendError, BadInputError, MissingPackageError
+from engines.names import nearest
 from engines.net_file import NetFile
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""All errors that a user can meet, and help with names that do not exist.
+"""All errors that a user can meet.
 
 RtStyleError
 ├── BadInputError        a file, a value or a name is not what was expected
@@ -15,9 +15,6 @@ both by their Python names between backticks, as `keep_colors`; the command line
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
-
 __all__ = [
     "BackendError",
     "BadInputError",
@@ -27,7 +24,6 @@ __all__ = [
     "RtStyleError",
     "SourceError",
     "StyleFileError",
-    "nearest",
 ]
 
 
@@ -81,12 +77,3 @@ class OutputError(RtStyleError):
 
 def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of an error line: the name that was probably meant, or all that there are."""
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5) or [n for n in names if name and name in n]
-    if close:
-        return f", did you mean {close[0]}?"
-    return f"; there are: {', '.join(names)}" if names else ", there are none"

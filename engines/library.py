@@ -28,7 +28,8 @@ import platformdirs
 from numpy.typing import NDArray
 
 from engines.atomic import read_whole, write_whole
-from engines.errors import BadInputError, NetFileError, StyleFileError, nearest
+from engines.errors import BadInputError, NetFileError, StyleFileError
+from engines.names import nearest
 from engines.net_file import NetFile, read_net
 
 __all__ = [

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from engines.atomic import write_whole
-from engines.errors import BadInputError, nearest
+from engines.errors import BadInputError
+from engines.names import nearest
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -12,7 +12,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from engines.errors import BadInputError, nearest
+from engines.errors import BadInputError
+from engines.names import nearest
 from realtime.pipeline import resolve
 from realtime.user_options import StyleOptions
 from train.transformer_graph import graph_from_arrays, transformer_layers

@@ -15,7 +15,8 @@ from typing import Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.errors import BadInputError, MissingPackageError, nearest
+from engines.errors import BadInputError, MissingPackageError
+from engines.names import nearest
 
 __all__ = ["BINDINGS", "Cuda", "DeviceBuffer", "Event", "Graph", "Stream", "installed_binding", "open_cuda"]
 

@@ -8,8 +8,9 @@ import re
 from dataclasses import asdict, dataclass
 
 from engines.contract import SMALLEST_SIDE, padded_size
-from engines.errors import BadInputError, nearest
+from engines.errors import BadInputError
 from engines.fp16 import CONVERTER
+from engines.names import nearest
 from engines.net_file import NetFile
 from engines.nvidia.driver import Gpu
 from engines.nvidia.runtimes import RuntimeFacts, platform_of

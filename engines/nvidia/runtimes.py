@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
-from engines.errors import BackendError, BadInputError, MissingPackageError, nearest
+from engines.errors import BackendError, BadInputError, MissingPackageError
+from engines.names import nearest
 from engines.nvidia.driver import WAY_ON
 
 __all__ = ["RUNTIMES", "Runtime", "RuntimeFacts", "installed_version", "load_runtime", "platform_of", "runtime_facts"]

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from engines.atomic import write_whole
-from engines.errors import BackendError, BadInputError, MissingPackageError, nearest
+from engines.errors import BackendError, BadInputError, MissingPackageError
 from engines.fp16 import CONVERTER
 from engines.library import Library
+from engines.names import nearest
 from engines.nvidia.driver import WAY_ON, find_gpu
 from engines.nvidia.key import EngineKey, SizeRange
 from engines.nvidia.runtimes import installed_version, load_runtime, platform_of, runtime_facts

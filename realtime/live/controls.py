@@ -19,8 +19,9 @@ from enum import Enum
 from typing import TypeGuard
 
 from engines.contract import StyleVector
-from engines.errors import BadInputError, nearest
+from engines.errors import BadInputError
 from engines.library import Library
+from engines.names import nearest
 from realtime.pipeline import ResolvedPipeline, StyleParams
 
 __all__ = [

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from engines.errors import BadInputError, OutputError, nearest
+from engines.errors import BadInputError, OutputError
+from engines.names import nearest
 from realtime.pictures.read import Photo
 
 __all__ = [

@@ -22,7 +22,8 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from engines.errors import BackendError, BadInputError, SourceError, nearest
+from engines.errors import BackendError, BadInputError, SourceError
+from engines.names import nearest
 from engines.nvidia.driver import WAY_ON, find_gpu
 
 __all__ = [

@@ -11,7 +11,8 @@ from fractions import Fraction
 
 import av
 
-from engines.errors import BackendError, BadInputError, OutputError, nearest
+from engines.errors import BackendError, BadInputError, OutputError
+from engines.names import nearest
 from engines.nvidia.driver import find_gpu
 from realtime.user_options import LARGEST_SIDE
 from realtime.video.decoders import Notice, error_reason

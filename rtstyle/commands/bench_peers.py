@@ -65,7 +65,8 @@ def peers(
     from benchmarks.peers.rounds import PeersPlan
     from benchmarks.tables import peers_tables
     from engines.backends import AUTO, BACKENDS
-    from engines.errors import BadInputError, nearest
+    from engines.errors import BadInputError
+    from engines.names import nearest
     from realtime.live.session import CamOptions
     from realtime.user_options import parse_size
 

@@ -189,8 +189,9 @@ def _merged(rows: list[dict[str, str]]) -> list[dict[str, str]]:
 
 def _facts_of(name: str, net: str | None) -> dict[str, Any]:
     """All facts of a style or, where no style is called so, of a net. Raises BadInputError."""
-    from engines.errors import BadInputError, nearest
+    from engines.errors import BadInputError
     from engines.library import Library, read_style
+    from engines.names import nearest
 
     library = Library()
     if name.endswith(".onnx"):

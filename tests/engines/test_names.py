@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from engines.errors import nearest
+from engines.names import nearest
 
 
 @pytest.mark.parametrize(
